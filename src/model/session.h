@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/signature.h"
+#include "tensor/tensor.h"
+
+// A loaded model: takes input tensors, gives output tensors.
+
+namespace weir::model {
+
+// One execution. It belongs to the caller, who keeps it where it is until it is complete, and uses
+// it again afterwards, so that its tensors keep their memory.
+class Inference {
+ public:
+  virtual ~Inference() = default;
+
+  std::vector<tensor::Tensor> inputs;   // In the order of signature().inputs, bound and checked.
+  std::vector<tensor::Tensor> outputs;  // In the order of signature().outputs; filled by the session.
+  std::size_t rows = 1;
+  Moment deadline = 0;                  // 0 is none. Wall clock.
+  Result<void> status;                  // Set by the session before it is complete.
+  std::int64_t run_ns = 0;              // Time inside the model, set by the session.
+
+  // Called by the session, from a thread of its own, when infer() returned Progress::pending:
+  // once, after `status` and `outputs` are set.
+  virtual void complete() = 0;
+};
+
+enum class Progress : std::uint8_t {
+  done,     // `status` and `outputs` are set; complete() is not called.
+  pending,  // complete() will be called later, perhaps before infer() has returned.
+};
+
+// Thread-safe: many threads may infer at once. Destroying it gives its memory back to the system;
+// nobody may be inferring then.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual const Signature& signature() const = 0;
+  virtual Progress infer(Inference& inference) = 0;
+  // Bytes of memory that the model holds, as far as known; 0 when unknown.
+  virtual std::size_t memory_bytes() const { return 0; }
+};
+
+struct SessionOptions {
+  int onnx_threads = 1;                        // Intra-op threads of one ONNX session.
+  std::string onnx_library;                    // Path of libonnxruntime; empty = found by itself.
+  std::uint64_t max_artifact_bytes = 4ULL << 30;
+  std::uint32_t max_forest_nodes = 1U << 28;
+  std::int64_t remote_timeout_us = 30 * us_per_second;
+};
+
+// Loads an artifact file by its content and name (*.onnx, *.ubj, *.json, *.txt of LightGBM, or
+// *.remote: a text file whose first line is http://host:port/v2/models/NAME[/versions/V]), applies
+// the sidecar `<path>.yaml` when there is one, and infers once on made-up input so that the first
+// request is not the slow one. An artifact that cannot be loaded is an invalid_argument that says
+// why and names the formats that can.
+Result<std::unique_ptr<Session>> load_session(
+    const std::string& path, const SessionOptions& options
+);
+
+}  // namespace weir::model

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/datatype.h"
+
+// Records as columns: made once by the recorder, read by the ledger and by the monitors.
+
+namespace weir::tensor {
+
+struct ColumnSpec {
+  std::string name;
+  DataType datatype = DataType::fp64;  // `bytes` is text.
+  bool is_list = false;                // One list of elements per row.
+  bool operator==(const ColumnSpec&) const = default;
+};
+
+// The columns of a batch, in order. Immutable once shared.
+using ColumnSpecs = std::vector<ColumnSpec>;
+
+// One column of a batch. Every row is either a value or null. Memory is kept when it is cleared.
+// One thread at a time.
+class Column {
+ public:
+  explicit Column(const ColumnSpec& spec) : spec_(spec) {}
+
+  const ColumnSpec& spec() const { return spec_; }
+  std::size_t rows() const { return rows_; }
+
+  // Requires: not a list, sizeof(T) is the element size.
+  template <class T>
+  void add(T value) {
+    const auto* begin = reinterpret_cast<const std::byte*>(&value);
+    bytes_.insert(bytes_.end(), begin, begin + sizeof(T));
+    mark(true);
+  }
+  // Requires: not a list, datatype `bytes`.
+  void add_text(std::string_view value);
+  void add_null();
+  // A list of fixed-size elements. Requires: is_list, datatype not `bytes`.
+  void add_list(std::span<const std::byte> elements);
+
+  bool is_null(std::size_t row) const { return (validity_[row / 8] >> (row % 8) & 1U) == 0; }
+  // Requires: not a list, fixed-size datatype; a null row holds zero.
+  template <class T>
+  std::span<const T> values() const {
+    return {reinterpret_cast<const T*>(bytes_.data()), rows_};
+  }
+  // The text of a row, or the bytes of its list. Requires: is_list or datatype `bytes`.
+  std::string_view text(std::size_t row) const {
+    const std::uint32_t begin = row == 0 ? 0 : ends_[row - 1];
+    return {reinterpret_cast<const char*>(bytes_.data()) + begin, ends_[row] - begin};
+  }
+
+  // The parts as they are, for writing: element bytes, ends of variable-length rows (uint32,
+  // empty for fixed-size columns), validity bits (bit i & 7 of byte i >> 3; 1 = value).
+  std::span<const std::byte> bytes() const { return bytes_; }
+  std::span<const std::uint32_t> ends() const { return ends_; }
+  std::span<const std::uint8_t> validity() const { return validity_; }
+  bool has_nulls() const { return null_count_ > 0; }
+
+  std::size_t size_bytes() const {
+    return bytes_.size() + ends_.size() * sizeof(std::uint32_t) + validity_.size();
+  }
+  void clear();
+
+ private:
+  void mark(bool valid) {
+    if (rows_ % 8 == 0) validity_.push_back(0);
+    if (valid) {
+      validity_[rows_ / 8] = static_cast<std::uint8_t>(validity_[rows_ / 8] | 1U << (rows_ % 8));
+    } else {
+      ++null_count_;
+    }
+    ++rows_;
+  }
+
+  ColumnSpec spec_;
+  std::vector<std::byte> bytes_;
+  std::vector<std::uint32_t> ends_;
+  std::vector<std::uint8_t> validity_;
+  std::size_t rows_ = 0;
+  std::size_t null_count_ = 0;
+};
+
+// A batch of rows. Every column has the same number of rows between two calls.
+class Columns {
+ public:
+  explicit Columns(std::shared_ptr<const ColumnSpecs> specs);
+
+  const std::shared_ptr<const ColumnSpecs>& specs() const { return specs_; }
+  std::size_t rows() const { return columns_.empty() ? 0 : columns_.front().rows(); }
+  std::size_t width() const { return columns_.size(); }
+  Column& operator[](std::size_t index) { return columns_[index]; }
+  const Column& operator[](std::size_t index) const { return columns_[index]; }
+  std::size_t size_bytes() const;
+  void clear();
+
+ private:
+  std::shared_ptr<const ColumnSpecs> specs_;
+  std::vector<Column> columns_;
+};
+
+}  // namespace weir::tensor
