@@ -35,17 +35,20 @@ struct RequestedOutput {
 
 // Decoders fill it in place and reuse its memory: see clear().
 struct PredictRequest {
-  std::string id;                        // Empty = the client gave none.
-  std::vector<InputTensor> inputs;       // The first `input_count` are valid.
+  std::string id;                   // Empty = the client gave none.
+  std::vector<InputTensor> inputs;  // The first `input_count` are valid.
   std::size_t input_count = 0;
   std::vector<RequestedOutput> outputs;  // Empty = all.
   bool binary_output = false;            // parameters.binary_data_output.
-  bool raw = false;                      // Raw binary request: one unnamed input, answer all binary.
-  std::optional<std::int64_t> timeout_us;     // parameters.timeout
-  std::optional<std::uint64_t> priority;      // parameters.priority
-  std::optional<Moment> time;                 // parameters.weir_time: RFC 3339 or µs
-  std::string routing_key;                    // parameters["weir-routing-key"]
-  std::vector<Parameter> parameters;          // All other, custom ones.
+  bool raw = false;  // Raw binary request: one unnamed input, answer all binary.
+  // With `raw`: the bytes of that input, borrowed from the decoded body; `inputs` is empty. Whoever
+  // knows the signature reads them with fill_from_binary(), see v2_binary.h.
+  std::string_view raw_body;
+  std::optional<std::int64_t> timeout_us;  // parameters.timeout
+  std::optional<std::uint64_t> priority;   // parameters.priority
+  std::optional<Moment> time;              // parameters.weir_time: RFC 3339 or µs
+  std::string routing_key;                 // parameters["weir-routing-key"]
+  std::vector<Parameter> parameters;       // All other, custom ones.
 
   // Forgets the content, keeps the memory of tensors and strings.
   void clear();
@@ -54,7 +57,7 @@ struct PredictRequest {
 };
 
 struct OutputTensor {
-  std::string_view name;                  // Owned by the signature.
+  std::string_view name;                   // Owned by the signature.
   const tensor::Tensor* tensor = nullptr;  // Owned by the inference.
   bool binary = false;
 };
