@@ -1,0 +1,42 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/snapshot.h"
+
+// What SQL sees of the ledger. For an endpoint `fraud` there are three views:
+//   fraud           one row per record, with `label` from the latest feedback
+//   fraud_feedback  one row per label, event or tag
+//   fraud_pairs     one row per shadow record beside the answer to the same request
+
+namespace weir::ledger {
+
+// What a table::Query takes; keep the snapshot until the query is done.
+struct SqlViews {
+  std::string setup;                  // Trusted statements that make the views.
+  std::vector<std::string> readable;  // The files that they read.
+};
+
+// The views for the endpoints that the query names; for all when it names none (SHOW TABLES). The
+// join with the labels is left out of a view when the query cannot see it. `endpoints` adds those
+// that may have no file yet; their views are empty.
+SqlViews make_views(
+    const Snapshot& snapshot, std::span<const std::string> endpoints, std::string_view query
+);
+
+// Whether a query could look at a column named `name`: it says so, or it has a star that is not
+// count(*), or a statement that shows columns. Errs towards yes.
+bool can_see_column(std::string_view query, std::string_view name);
+
+// Whether the query contains this name, as an identifier or inside a quoted one. Errs towards yes.
+bool mentions(std::string_view query, std::string_view name);
+
+// "fraud" as an SQL identifier and as an SQL text.
+std::string quote_identifier(std::string_view name);
+std::string quote_text(std::string_view text);
+
+}  // namespace weir::ledger
