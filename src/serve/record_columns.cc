@@ -1,0 +1,125 @@
+#include "serve/record_columns.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+#include "base/hash.h"
+
+namespace weir::serve {
+namespace {
+
+using model::Keep;
+using tensor::Column;
+using tensor::DataType;
+using tensor::Tensor;
+using Source = RecordLayout::Source;
+
+// The value's own text, hashed: what a person's data becomes under `store: hash`.
+void add_hash(const Tensor& tensor, std::size_t index, Column& column) {
+  std::string text;
+  if (tensor.datatype() == DataType::bytes) {
+    text = tensor.string(index);
+  } else {
+    char buffer[32];
+    const auto [end, error] =
+        std::to_chars(buffer, buffer + sizeof(buffer), tensor::to_double(tensor, index));
+    text.assign(buffer, error == std::errc() ? end : buffer);
+  }
+  column.add_text(sha256(text).substr(0, 16));
+}
+
+void add_element(const Source& source, const Tensor& tensor, std::size_t index, Column& column) {
+  if (source.keep == Keep::hash) {
+    add_hash(tensor, index, column);
+    return;
+  }
+  switch (tensor.datatype()) {
+    case DataType::fp32: {
+      const float value = tensor.values<float>()[index];
+      // NaN is how a missing value travels; in the ledger it is null.
+      std::isnan(value) ? column.add_null() : column.add(value);
+      return;
+    }
+    case DataType::fp64: {
+      const double value = tensor.values<double>()[index];
+      std::isnan(value) ? column.add_null() : column.add(value);
+      return;
+    }
+    case DataType::bytes:
+      column.add_text(tensor.string(index));
+      return;
+    case DataType::fp16:
+    case DataType::bf16:
+      column.add(static_cast<float>(tensor::to_double(tensor, index)));
+      return;
+    default:
+      tensor::visit(tensor.datatype(), [&](auto element) {
+        column.add(tensor.values<decltype(element)>()[index]);
+      });
+  }
+}
+
+void add_list(const Tensor& tensor, std::size_t begin, std::size_t count, Column& column) {
+  if (tensor.datatype() == DataType::fp16 || tensor.datatype() == DataType::bf16) {
+    std::vector<float> widened;
+    widened.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      widened.push_back(static_cast<float>(tensor::to_double(tensor, begin + i)));
+    }
+    column.add_list(std::as_bytes(std::span(widened)));
+    return;
+  }
+  const std::size_t size = tensor::element_size(tensor.datatype());
+  column.add_list(tensor.raw().subspan(begin * size, count * size));
+}
+
+void add_source(
+    const Source& source, const RecordRequest& request, std::size_t row, Column& column
+) {
+  const auto& tensors = source.side == RecordLayout::Side::input ? request.inputs : request.outputs;
+  if (source.tensor >= tensors.size()) {
+    column.add_null();
+    return;
+  }
+  const Tensor& tensor = tensors[source.tensor];
+  const std::size_t width = elements_per_row(tensor, request.rows);
+  const std::size_t index = row * width + source.element;
+  if (source.is_list) {
+    add_list(tensor, row * width, width, column);
+  } else if (source.element >= width || (tensor.datatype() == DataType::bytes && index >= tensor.strings_added())) {
+    column.add_null();
+  } else {
+    add_element(source, tensor, index, column);
+  }
+}
+
+}  // namespace
+
+std::uint64_t append_rows(const RecordRequest& request, tensor::Columns& batch) {
+  const std::size_t before = batch.size_bytes();
+  const RecordLayout& layout = request.version->layout();
+  ledger::RecordHead head = request.head;
+  for (std::size_t row = 0; row < request.rows; ++row) {
+    head.row = static_cast<std::uint32_t>(row);
+    if (row < request.answers.size()) {
+      const RowAnswer& answer = request.answers[row];
+      head.score = answer.has_score ? std::optional(answer.score) : std::nullopt;
+      head.predicted.reset();
+      if (!answer.predicted.empty()) head.predicted = answer.predicted;
+    }
+    ledger::append_head(batch, head);
+    std::size_t at = ledger::head_width;
+    for (std::size_t i = 0; i < layout.metadata().size(); ++i, ++at) {
+      if (i < request.metadata.size() && !request.metadata[i].empty()) {
+        batch[at].add_text(request.metadata[i]);
+      } else {
+        batch[at].add_null();
+      }
+    }
+    for (const Source& source : layout.sources()) add_source(source, request, row, batch[at++]);
+  }
+  return batch.size_bytes() - before;
+}
+
+}  // namespace weir::serve

@@ -1,0 +1,168 @@
+#include "serve/recorder.h"
+
+#include <chrono>
+#include <utility>
+
+#include "serve/record_columns.h"
+
+namespace weir::serve {
+namespace {
+
+std::atomic<std::uint64_t> next_recorder{1};
+
+}  // namespace
+
+Recorder::Recorder(
+    const RecorderOptions& options, ledger::Ledger* ledger, std::vector<BatchObserver*> observers
+)
+    : options_(options),
+      ledger_(ledger),
+      observers_(std::move(observers)),
+      number_(next_recorder.fetch_add(1)),
+      thread_([this] { run(); }) {}
+
+Recorder::~Recorder() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+Recorder::Slot& Recorder::slot_of_this_thread() {
+  struct Mine {
+    std::uint64_t recorder = 0;
+    std::shared_ptr<Slot> slot;
+  };
+  thread_local Mine mine;
+  if (mine.recorder != number_) {
+    mine.slot = std::make_shared<Slot>();
+    mine.recorder = number_;
+    const std::lock_guard lock(slots_mutex_);
+    slots_.push_back(mine.slot);
+  }
+  return *mine.slot;
+}
+
+Recorder::Batch& Recorder::open_batch(Slot& slot, const RecordRequest& request) {
+  for (Batch& batch : slot.open) {
+    if (batch.version == request.version) return batch;
+  }
+  for (auto spare = slot.spare.begin(); spare != slot.spare.end(); ++spare) {
+    if (spare->columns->specs() != request.version->layout().specs()) continue;
+    slot.open.push_back(std::move(*spare));
+    slot.spare.erase(spare);
+    slot.open.back().version = request.version;
+    return slot.open.back();
+  }
+  slot.open.push_back(
+      {request.version, std::make_unique<tensor::Columns>(request.version->layout().specs())}
+  );
+  return slot.open.back();
+}
+
+bool Recorder::record(const RecordRequest& request) {
+  if (ledger_ == nullptr && observers_.empty()) return true;
+  recorded_.fetch_add(request.rows, std::memory_order_relaxed);
+  if (queue_bytes_.load(std::memory_order_relaxed) >= options_.queue_max_bytes) {
+    dropped_full_.fetch_add(request.rows, std::memory_order_relaxed);
+    return false;
+  }
+  Slot& slot = slot_of_this_thread();
+  const std::lock_guard lock(slot.mutex);
+  Batch& batch = open_batch(slot, request);
+  const std::uint64_t added = append_rows(request, *batch.columns);
+  queue_bytes_.fetch_add(added, std::memory_order_relaxed);
+  return true;
+}
+
+void Recorder::when_durable(std::function<void(Result<void>)> done) {
+  {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(done));
+  }
+  wake_.notify_all();
+}
+
+void Recorder::flush() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t wanted = ++flushes_wanted_;
+  wake_.notify_all();
+  flushed_.wait(lock, [&] { return flushes_done_ >= wanted; });
+}
+
+void Recorder::run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait_for(lock, std::chrono::microseconds(options_.flush_interval_us), [&] {
+      return is_stopping_ || !waiting_.empty() || flushes_wanted_ > flushes_done_;
+    });
+    const bool is_last = is_stopping_;
+    const std::uint64_t wanted = flushes_wanted_;
+    auto waiting = std::move(waiting_);
+    waiting_.clear();
+    lock.unlock();
+
+    std::vector<std::shared_ptr<Slot>> slots;
+    {
+      const std::lock_guard slots_lock(slots_mutex_);
+      slots = slots_;
+    }
+    for (const auto& slot : slots) flush_slot(*slot);
+    for (auto& done : waiting) {
+      if (ledger_ != nullptr) {
+        ledger_->when_synced(std::move(done));
+      } else {
+        done({});
+      }
+    }
+
+    lock.lock();
+    flushes_done_ = wanted;
+    flushed_.notify_all();
+    if (is_last && waiting_.empty()) return;
+  }
+}
+
+void Recorder::flush_slot(Slot& slot) {
+  std::vector<Batch> batches;
+  {
+    const std::lock_guard lock(slot.mutex);
+    batches.swap(slot.open);
+  }
+  for (Batch& batch : batches) hand_over(batch);
+  // Memory is kept for the next round, but not the version: it may be waiting to be unloaded.
+  constexpr std::size_t max_spare = 8;
+  constexpr std::size_t max_spare_bytes = 1U << 20;
+  const std::lock_guard lock(slot.mutex);
+  for (Batch& batch : batches) {
+    if (slot.spare.size() >= max_spare) slot.spare.erase(slot.spare.begin());
+    batch.version.reset();
+    if (batch.columns->size_bytes() > max_spare_bytes) continue;
+    batch.columns->clear();
+    slot.spare.push_back(std::move(batch));
+  }
+}
+
+void Recorder::hand_over(Batch& batch) {
+  const std::size_t rows = batch.columns->rows();
+  if (ledger_ != nullptr) {
+    const Result<void> written = ledger_->write(batch.version->endpoint(), *batch.columns);
+    (written ? written_ : dropped_failed_).fetch_add(rows, std::memory_order_relaxed);
+  }
+  for (BatchObserver* observer : observers_) observer->observe(*batch.version, *batch.columns);
+  queue_bytes_.fetch_sub(batch.columns->size_bytes(), std::memory_order_relaxed);
+}
+
+RecorderCounts Recorder::counts() const {
+  return {
+      .recorded = recorded_.load(std::memory_order_relaxed),
+      .written = written_.load(std::memory_order_relaxed),
+      .dropped_full = dropped_full_.load(std::memory_order_relaxed),
+      .dropped_failed = dropped_failed_.load(std::memory_order_relaxed),
+      .queue_bytes = queue_bytes_.load(std::memory_order_relaxed),
+  };
+}
+
+}  // namespace weir::serve
