@@ -80,9 +80,10 @@ class Registry {
     std::uint64_t id_ = 0;
   };
 
-  // Values computed at scrape time. Several callbacks may share a name if kind and help are equal;
-  // their samples then stand in one family. The function may use instruments, but neither add nor
-  // remove a callback. Requires: a counter or a gauge.
+  // Values computed at scrape time. Several callbacks may share a name, also with instruments,
+  // if their kind is equal; they then stand in one family, under the help that came first. The
+  // function may use instruments, but neither add nor remove a callback. Requires: a counter or a
+  // gauge.
   [[nodiscard]] Callback callback(
       Kind kind,
       std::string_view name,
