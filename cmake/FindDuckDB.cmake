@@ -1,10 +1,13 @@
-# Finds the C header of DuckDB: a system one first, else the pinned one under WEIR_DEPS_DIR.
-# Defines DuckDB::headers. The library itself is loaded at run time, in worker processes only
-# (src/table/duckdb_library.cc); DuckDB_LIBRARY is the path that is tried after the system's own.
-find_path(DuckDB_INCLUDE_DIR duckdb.h HINTS "${WEIR_DEPS_DIR}/duckdb/include")
-find_library(DuckDB_LIBRARY duckdb HINTS "${WEIR_DEPS_DIR}/duckdb/lib")
+# Finds DuckDB's C header and library: the system's own first, else the pinned pair that
+# scripts/setup put under WEIR_DEPS_DIR. Defines DuckDB::headers. Nothing links the library: it is
+# loaded at run time, in worker processes only (src/table), and the compile definition
+# WEIR_DUCKDB_LIBRARY is the path that is tried after the system's own.
+find_path(DuckDB_INCLUDE_DIR duckdb.h PATHS "${WEIR_DEPS_DIR}/duckdb/include")
+find_library(DuckDB_LIBRARY duckdb PATHS "${WEIR_DEPS_DIR}/duckdb/lib")
 include(FindPackageHandleStandardArgs)
-find_package_handle_standard_args(DuckDB REQUIRED_VARS DuckDB_LIBRARY DuckDB_INCLUDE_DIR)
+find_package_handle_standard_args(DuckDB
+  REQUIRED_VARS DuckDB_LIBRARY DuckDB_INCLUDE_DIR
+  REASON_FAILURE_MESSAGE "run scripts/setup, which fetches it into ${WEIR_DEPS_DIR}")
 if(DuckDB_FOUND AND NOT TARGET DuckDB::headers)
   add_library(DuckDB::headers INTERFACE IMPORTED)
   target_include_directories(DuckDB::headers SYSTEM INTERFACE "${DuckDB_INCLUDE_DIR}")

@@ -1,6 +1,6 @@
 # One module of Weir = one folder under src/ = one static library + one unit test program.
 #
-#   weir_module(NAME DEPENDS lower modules… [LINK third-party targets…] [TEST_LINK targets…] [TEST_DEPENDS modules…])
+#   weir_module(NAME DEPENDS lower modules… [LINK third-party targets…] [TEST_LINK targets…])
 #
 # Sources are src/NAME/*.cc; files ending in _test.cc make the test program weir_NAME_test.
 # DEPENDS must name modules that are already defined, so the order of the lines in
@@ -51,4 +51,16 @@ function(weir_module name)
   # The tidy test reads the declared edges from here.
   list(JOIN ARG_DEPENDS " " edges)
   file(APPEND "${CMAKE_BINARY_DIR}/modules.txt" "${name}: ${edges}\n")
+endfunction()
+
+# Programs that look at the whole (fuzz targets, benchmarks, tests/) may use every module there is.
+function(weir_link_modules target)
+  get_property(modules GLOBAL PROPERTY WEIR_MODULES)
+  foreach(module IN LISTS modules)
+    if(TARGET weir_${module})
+      target_link_libraries(${target} PRIVATE weir_${module})
+    endif()
+  endforeach()
+  target_link_libraries(${target} PRIVATE weir_options)
+  target_compile_definitions(${target} PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 endfunction()
