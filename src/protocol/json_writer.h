@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,9 +21,6 @@
 //   writer.end_object();
 
 namespace weir::protocol {
-
-// Whether the bytes are well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF).
-bool is_valid_utf8(std::string_view bytes);
 
 class JsonWriter {
  public:
@@ -43,8 +41,10 @@ class JsonWriter {
   // The shortest text that reads back as the same number, float and double each by its own
   // precision; always with a point or an exponent, so that typed readers see a floating-point
   // number. NaN and infinities have no JSON form and become null.
-  void value(float number);
-  void value(double number);
+  template <std::floating_point T>
+  void value(T number) {
+    write_number(number);
+  }
   template <class T>
   requires std::same_as<T, bool>
   void value(T flag) { literal(flag ? "true" : "false"); }
@@ -52,14 +52,20 @@ class JsonWriter {
   requires(std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char>) void value(T number
   ) {
     if constexpr (std::signed_integral<T>) {
-      integer(static_cast<std::int64_t>(number));
+      write_number(static_cast<std::int64_t>(number));
     } else {
-      unsigned_integer(static_cast<std::uint64_t>(number));
+      write_number(static_cast<std::uint64_t>(number));
     }
   }
   void null() { literal("null"); }
   // Text that is JSON already.
   void raw(std::string_view json) { literal(json); }
+
+  // An array of numbers.
+  template <class T>
+  void values(std::span<const T> numbers) {
+    write_numbers(numbers);
+  }
 
   template <class T>
   void member(std::string_view name, const T& content) {
@@ -85,8 +91,12 @@ class JsonWriter {
     text_.append(json);
     needs_comma_ = true;
   }
-  void integer(std::int64_t number);
-  void unsigned_integer(std::uint64_t number);
+  // For float, double and the integers of 64 bits.
+  template <class T>
+  void write_number(T number);
+  // For float, double and the integers of 8 to 64 bits.
+  template <class T>
+  void write_numbers(std::span<const T> numbers);
 
   std::string& text_;
   bool needs_comma_ = false;

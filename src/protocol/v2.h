@@ -27,7 +27,6 @@ struct DecodeOptions {
 // error its content is unspecified. The value of the header Inference-Header-Content-Length alone
 // decides how the body is read: absent = all JSON, 0 = raw, otherwise so many bytes of JSON and
 // then binary tensors.
-// Requires: 64 readable bytes follow `body`.
 Result<void> decode_v2(
     std::string_view body,
     std::optional<std::string_view> inference_header_content_length,

@@ -71,7 +71,7 @@ std::string encode_repository_index(const std::vector<RepositoryEntry>& entries)
 Result<bool> decode_repository_index(std::string_view body);
 
 // POST /v2/repository/models/M/{load,unload}: empty or {"parameters": {...}}. The contents of
-// "file:…" parameters stay base64. Requires: 64 readable bytes follow `body`, here and above.
+// "file:…" parameters stay base64.
 struct RepositoryRequest {
   struct File {
     std::string path;  // Without "file:".
