@@ -186,8 +186,10 @@ Registry::Callback::Callback(Callback&& other) noexcept
     : registry_(std::exchange(other.registry_, nullptr)), id_(other.id_) {}
 
 Registry::Callback& Registry::Callback::operator=(Callback&& other) noexcept {
-  std::swap(registry_, other.registry_);
-  std::swap(id_, other.id_);
+  const Callback ended(
+      std::exchange(registry_, std::exchange(other.registry_, nullptr)),
+      std::exchange(id_, other.id_)
+  );
   return *this;
 }
 

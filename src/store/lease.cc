@@ -49,7 +49,7 @@ void write_holder(int descriptor, const std::string& path, std::string_view hold
 Lease::Lease(Lease&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
+  const Lease released(std::exchange(descriptor_, std::exchange(other.descriptor_, -1)));
   return *this;
 }
 

@@ -56,8 +56,10 @@ Result<void> sync_file(const std::string& path) {
 }
 
 // Brings the file to the newest format, in one transaction.
-Result<void> upgrade(Connection& connection, std::int64_t format) {
+Result<void> upgrade(Connection& connection) {
   TRY(connection.run("BEGIN IMMEDIATE"));
+  // Read under the lock: another process may have done it meanwhile.
+  const std::int64_t format = TRY(connection.query_number("PRAGMA user_version"));
   for (auto i = static_cast<std::size_t>(format); i < upgrades.size(); ++i) {
     TRY(connection.run(upgrades.at(i)));
   }
@@ -74,10 +76,12 @@ Result<void> create_file(const std::string& path) {
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
     unlink((temporary + suffix).c_str());
   }
+  // The log of a store that somebody deleted would be replayed into the new one.
+  for (const char* suffix : {"-wal", "-shm"}) unlink((path + suffix).c_str());
   {
     Connection connection = TRY(Connection::open(temporary, Connection::Mode::create, 0));
     TRY(connection.run("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL"));
-    TRY(upgrade(connection, 0));
+    TRY(upgrade(connection));
   }
   TRY(sync_file(temporary));
   // Not rename(): if two processes start at once, the second must not replace the first one's file.
@@ -116,7 +120,7 @@ Result<void> check_format(Connection& connection, const std::string& path) {
   }
   if (format < 1)
     return fail(Code::corrupt, "store '{}' has the impossible format {}", path, format);
-  return format == newest_format ? Result<void>() : upgrade(connection, format);
+  return format == newest_format ? Result<void>() : upgrade(connection);
 }
 
 class SqliteStore final : public Store {
