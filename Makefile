@@ -29,6 +29,6 @@ clean: ## remove everything that was built (not .deps, which scripts/setup fetch
 	@rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | column -t -s '|'
+	@awk -F':[^#]*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build test demo bench format tidy clean help
