@@ -3,10 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -29,7 +31,7 @@ struct IndexedPrediction {
 };
 
 // What became of a batch of feedback. accepted = matched + waiting; a duplicate or corrected label
-// is also matched.
+// is also matched. In the totals, a label whose prediction came later counts as matched.
 struct FeedbackCounts {
   std::uint64_t accepted = 0;
   std::uint64_t matched = 0;
@@ -58,6 +60,9 @@ class FeedbackIndex {
   struct Options {
     std::size_t recent_records = 131'072;  // At most 40 bytes each; memory grows as it fills.
     std::size_t max_arms = 1'024;          // Pairs of version and arm; more are not indexed.
+    // Labels without a prediction that are kept in case it comes: a label may overtake the batch
+    // that brings its record, and a shadow may take its time.
+    std::size_t recent_labels = 4'096;
   };
 
   explicit FeedbackIndex(Options options);
@@ -91,10 +96,21 @@ class FeedbackIndex {
     std::uint16_t flags = 0;
   };
 
+  // A label in eight bytes.
+  struct Label {
+    std::array<std::uint32_t, 2> bits{};
+    std::uint32_t seconds = 0;
+    bool is_number = false;
+  };
+
   std::uint16_t arm_of(std::uint32_t version, std::string_view arm);
   void unlink_oldest();
   void grow_table();
   void insert_one(const IndexedPrediction& prediction);
+  void link(Entry& entry);
+  void look_at_older(Entry& entry, std::uint64_t hash);
+  void keep_waiting(std::uint64_t hash, const Label& label);
+  void set_label(Entry& entry, const Label& label);
   void apply_one(const Feedback& feedback, FeedbackCounts& counts);
   void count(const Entry& entry, int sign);
 
@@ -104,6 +120,8 @@ class FeedbackIndex {
   std::size_t next_ = 0;
   std::vector<std::uint32_t> heads_;  // Index + 1 of the newest entry; 0 = none.
   std::vector<ArmAccuracy> arms_;
+  std::unordered_map<std::uint64_t, Label> waiting_;
+  std::deque<std::uint64_t> waiting_order_;
   FeedbackCounts totals_;
   std::uint64_t repeated_ids_ = 0;
 };

@@ -1,0 +1,289 @@
+#include "ledger/feedback_index.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "base/hash.h"
+#include "ledger/record.h"
+
+namespace weir::ledger {
+namespace {
+
+constexpr std::uint16_t has_prediction = 1;
+constexpr std::uint16_t prediction_is_number = 2;
+constexpr std::uint16_t has_label = 4;
+constexpr std::uint16_t label_is_number = 8;
+constexpr std::uint16_t is_shadow = 16;
+constexpr std::size_t first_buckets = 1'024;
+
+// A label or prediction in eight bytes: a number as it is, any other text as its hash.
+struct Value {
+  std::array<std::uint32_t, 2> bits{};
+  bool is_number = false;
+};
+
+Value value_of(std::string_view text) {
+  text = canonical_label(text);
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && std::isfinite(number)) {
+    return {std::bit_cast<std::array<std::uint32_t, 2>>(number), true};
+  }
+  return {std::bit_cast<std::array<std::uint32_t, 2>>(hash64(text)), false};
+}
+
+std::uint64_t hash_of(std::string_view id, std::uint32_t row) {
+  return hash64(id, row);
+}
+
+std::uint32_t seconds_of(Moment time) {
+  return static_cast<std::uint32_t>(std::clamp<Moment>(time / us_per_second, 0, UINT32_MAX));
+}
+
+}  // namespace
+
+FeedbackCounts& FeedbackCounts::operator+=(const FeedbackCounts& other) {
+  accepted += other.accepted;
+  matched += other.matched;
+  waiting += other.waiting;
+  duplicate += other.duplicate;
+  corrected += other.corrected;
+  return *this;
+}
+
+FeedbackIndex::FeedbackIndex(Options options) : options_(options) {
+  options_.recent_records = std::clamp<std::size_t>(options_.recent_records, 1, UINT32_MAX / 2);
+  options_.max_arms = std::min<std::size_t>(options_.max_arms, UINT16_MAX);
+}
+
+std::uint16_t FeedbackIndex::arm_of(std::uint32_t version, std::string_view arm) {
+  // Newest first: a new version is what most records come from.
+  for (std::size_t i = arms_.size(); i-- > 0;) {
+    if (arms_[i].version == version && arms_[i].arm == arm) return static_cast<std::uint16_t>(i);
+  }
+  if (arms_.size() == options_.max_arms) return UINT16_MAX;
+  arms_.push_back({.version = version, .arm = std::string(arm)});
+  return static_cast<std::uint16_t>(arms_.size() - 1);
+}
+
+void FeedbackIndex::grow_table() {
+  const std::size_t wanted = std::bit_floor(options_.recent_records);
+  const std::size_t size = std::min(std::max(first_buckets, heads_.size() * 2), wanted);
+  heads_.assign(std::max<std::size_t>(size, 1), 0);
+  // Entries are in order of age here: the ring has not wrapped while the table still grows.
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    std::uint32_t& head = heads_[entries_[i].bucket & (heads_.size() - 1)];
+    entries_[i].next = head;
+    head = static_cast<std::uint32_t>(i + 1);
+  }
+}
+
+void FeedbackIndex::unlink_oldest() {
+  // The oldest of all is the last of its bucket.
+  std::uint32_t* link = &heads_[entries_[next_].bucket & (heads_.size() - 1)];
+  while (*link != next_ + 1) link = &entries_[*link - 1].next;
+  *link = 0;
+}
+
+void FeedbackIndex::insert_one(const IndexedPrediction& prediction) {
+  const std::uint16_t arm = arm_of(prediction.version, prediction.arm);
+  if (arm == UINT16_MAX) return;
+  ++arms_[arm].predictions;
+  const std::uint64_t hash = hash_of(prediction.id, prediction.row);
+  Entry entry;
+  entry.key = static_cast<std::uint32_t>(hash >> 32U);
+  entry.bucket = static_cast<std::uint32_t>(hash);
+  entry.recorded_at = static_cast<std::uint32_t>(prediction.recorded_at);
+  entry.arm = arm;
+  if (!prediction.predicted.empty()) {
+    const Value value = value_of(prediction.predicted);
+    entry.predicted = value.bits;
+    entry.flags =
+        static_cast<std::uint16_t>(has_prediction | (value.is_number ? prediction_is_number : 0));
+  }
+  if (prediction.arm == "shadow") entry.flags = static_cast<std::uint16_t>(entry.flags | is_shadow);
+  if (!heads_.empty()) look_at_older(entry, hash);
+  link(entry);
+}
+
+// Counts a repeated id, and takes over the label that came before this record.
+void FeedbackIndex::look_at_older(Entry& entry, std::uint64_t hash) {
+  bool is_repeated = false;
+  const Entry* labelled = nullptr;
+  std::uint32_t at = heads_[entry.bucket & (heads_.size() - 1)];
+  for (; at != 0; at = entries_[at - 1].next) {
+    const Entry& other = entries_[at - 1];
+    if (other.key != entry.key || other.bucket != entry.bucket) continue;
+    if (other.recorded_at == entry.recorded_at) {
+      if (labelled == nullptr && (other.flags & has_label) != 0) labelled = &other;
+    } else if (((entry.flags | other.flags) & is_shadow) == 0) {
+      is_repeated = true;
+    }
+  }
+  if (is_repeated) ++repeated_ids_;
+  if (labelled != nullptr) {
+    set_label(
+        entry, {labelled->label, labelled->label_seconds, (labelled->flags & label_is_number) != 0}
+    );
+    return;
+  }
+  if (waiting_.empty()) return;
+  const auto found = waiting_.find(hash);
+  if (found == waiting_.end()) return;
+  set_label(entry, found->second);
+  waiting_.erase(found);
+  --totals_.waiting;
+  ++totals_.matched;
+}
+
+void FeedbackIndex::link(Entry& entry) {
+  if (entries_.size() < options_.recent_records) {
+    const bool may_grow = heads_.size() < std::bit_floor(options_.recent_records);
+    if (heads_.empty() || (may_grow && entries_.size() >= heads_.size())) grow_table();
+    if (entries_.size() == entries_.capacity()) {
+      const std::size_t wanted = std::max(first_buckets, entries_.capacity() * 2);
+      entries_.reserve(std::min(wanted, options_.recent_records));
+    }
+    next_ = entries_.size();
+    entries_.emplace_back();
+  } else {
+    unlink_oldest();
+  }
+  std::uint32_t& head = heads_[entry.bucket & (heads_.size() - 1)];
+  entry.next = head;
+  head = static_cast<std::uint32_t>(next_ + 1);
+  entries_[next_] = entry;
+  next_ = (next_ + 1) % options_.recent_records;
+}
+
+void FeedbackIndex::set_label(Entry& entry, const Label& label) {
+  entry.label = label.bits;
+  entry.label_seconds = label.seconds;
+  entry.flags = static_cast<std::uint16_t>(
+      (entry.flags & ~label_is_number) | has_label | (label.is_number ? label_is_number : 0)
+  );
+  count(entry, 1);
+}
+
+void FeedbackIndex::keep_waiting(std::uint64_t hash, const Label& label) {
+  const auto [found, is_new] = waiting_.try_emplace(hash, label);
+  if (!is_new) {
+    if (label.seconds >= found->second.seconds) found->second = label;
+    return;
+  }
+  waiting_order_.push_back(hash);
+  while (waiting_order_.size() > options_.recent_labels) {
+    waiting_.erase(waiting_order_.front());
+    waiting_order_.pop_front();
+  }
+}
+
+void FeedbackIndex::insert(std::span<const IndexedPrediction> predictions) {
+  const std::scoped_lock lock(mutex_);
+  for (const IndexedPrediction& prediction : predictions) insert_one(prediction);
+}
+
+void FeedbackIndex::count(const Entry& entry, int sign) {
+  if ((entry.flags & has_prediction) == 0) return;
+  ArmAccuracy& arm = arms_[entry.arm];
+  const auto add = [sign](std::uint64_t& counter) {
+    counter += static_cast<std::uint64_t>(static_cast<std::int64_t>(sign));
+  };
+  add(arm.labelled);
+  const bool both_numbers =
+      (entry.flags & prediction_is_number) != 0 && (entry.flags & label_is_number) != 0;
+  const bool same_kind =
+      ((entry.flags & prediction_is_number) != 0) == ((entry.flags & label_is_number) != 0);
+  if (same_kind && entry.predicted == entry.label) add(arm.correct);
+  if (!both_numbers) return;
+  add(arm.numeric);
+  const double error = std::bit_cast<double>(entry.predicted) - std::bit_cast<double>(entry.label);
+  arm.sum_absolute_error += sign * std::abs(error);
+  arm.sum_squared_error += sign * error * error;
+}
+
+void FeedbackIndex::apply_one(const Feedback& feedback, FeedbackCounts& counts) {
+  ++counts.accepted;
+  const std::uint64_t hash = hash_of(feedback.id, feedback.row);
+  const auto key = static_cast<std::uint32_t>(hash >> 32U);
+  const auto bucket = static_cast<std::uint32_t>(hash);
+  const std::uint32_t head = heads_.empty() ? 0 : heads_[bucket & (heads_.size() - 1)];
+
+  // The newest request is that of the newest answer; shadows alone count when no answer is here.
+  std::optional<std::uint32_t> request;
+  bool is_answer = false;
+  for (std::uint32_t at = head; at != 0 && !is_answer; at = entries_[at - 1].next) {
+    const Entry& entry = entries_[at - 1];
+    if (entry.key != key || entry.bucket != bucket) continue;
+    is_answer = (entry.flags & is_shadow) == 0;
+    if (!request || is_answer) request = entry.recorded_at;
+  }
+  const bool is_label = feedback.kind == Feedback::Kind::label;
+  const Value value = is_label ? value_of(feedback.text) : Value();
+  const Label label{value.bits, seconds_of(feedback.time), value.is_number};
+  if (!request) {
+    ++counts.waiting;
+    if (is_label) keep_waiting(hash, label);
+    return;
+  }
+  ++counts.matched;
+  if (!is_label) return;
+  bool is_duplicate = false;
+  bool is_corrected = false;
+  for (std::uint32_t at = head; at != 0; at = entries_[at - 1].next) {
+    Entry& entry = entries_[at - 1];
+    if (entry.key != key || entry.bucket != bucket || entry.recorded_at != *request) continue;
+    if ((entry.flags & has_label) != 0) {
+      const bool was_number = (entry.flags & label_is_number) != 0;
+      if (entry.label == value.bits && was_number == value.is_number) {
+        is_duplicate = true;
+        entry.label_seconds = std::max(entry.label_seconds, label.seconds);
+        continue;
+      }
+      if (label.seconds < entry.label_seconds) continue;
+      is_corrected = true;
+      count(entry, -1);
+    }
+    set_label(entry, label);
+  }
+  counts.duplicate += is_duplicate && !is_corrected ? 1 : 0;
+  counts.corrected += is_corrected ? 1 : 0;
+}
+
+FeedbackCounts FeedbackIndex::apply(std::span<const Feedback> feedback) {
+  const std::scoped_lock lock(mutex_);
+  FeedbackCounts counts;
+  for (const Feedback& one : feedback) apply_one(one, counts);
+  totals_ += counts;
+  return counts;
+}
+
+std::vector<ArmAccuracy> FeedbackIndex::accuracy() const {
+  const std::scoped_lock lock(mutex_);
+  return arms_;
+}
+
+FeedbackCounts FeedbackIndex::totals() const {
+  const std::scoped_lock lock(mutex_);
+  return totals_;
+}
+
+std::uint64_t FeedbackIndex::repeated_ids() const {
+  const std::scoped_lock lock(mutex_);
+  return repeated_ids_;
+}
+
+std::size_t FeedbackIndex::size() const {
+  const std::scoped_lock lock(mutex_);
+  return entries_.size();
+}
+
+std::size_t FeedbackIndex::memory_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return entries_.capacity() * sizeof(Entry) + heads_.capacity() * sizeof(std::uint32_t);
+}
+
+}  // namespace weir::ledger
