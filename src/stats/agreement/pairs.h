@@ -21,10 +21,10 @@ struct Pair {
   bool other_ok = true;
   Labels labels = Labels::unknown;
   // Both or none; a NaN or an infinity in only one of them is counted apart.
-  std::optional<double> served_score;
-  std::optional<double> other_score;
-  std::optional<std::int64_t> served_latency_ns;
-  std::optional<std::int64_t> other_latency_ns;
+  std::optional<double> served_score = {};
+  std::optional<double> other_score = {};
+  std::optional<std::int64_t> served_latency_ns = {};
+  std::optional<std::int64_t> other_latency_ns = {};
 };
 
 struct PairsOptions {
@@ -78,6 +78,7 @@ struct PairsSummary {
   std::optional<LabelAgreement> labels;
   std::optional<ScoreDistance> scores;
   std::optional<LatencyDifference> latency;
+  double confidence = 0.95;
 
   // One line for people: "98.7 % of 12,340 labels agree (95 % interval 98.4 to 98.9)", or "not
   // enough data, needs about 12 more".
