@@ -1,0 +1,270 @@
+#include "api/api.h"
+
+#include <algorithm>
+
+#include <boost/json.hpp>
+#include <openssl/crypto.h>
+
+#include "api/openapi.h"
+#include "base/hash.h"
+#include "http/respond.h"
+#include "http/url.h"
+
+namespace weir::api {
+
+namespace json = boost::json;
+using http::Exchange;
+using http::Method;
+using http::Request;
+
+namespace {
+
+constexpr std::string_view control_prefix = "/api/v1";
+
+}  // namespace
+
+// One row of the API: verb, pattern with '*' for a name, and what answers it.
+struct Api::Route {
+  Method method;
+  std::vector<std::string_view> pattern;
+  void (*answer)(Api&, Exchange&, const std::vector<std::string>& names);
+};
+
+const std::vector<Api::Route>& Api::routes() {
+  using Names = const std::vector<std::string>&;
+  static const std::vector<Route> table = {
+      {Method::get,
+       {"openapi.json"},
+       [](Api& api, Exchange& exchange, Names) { api.show_openapi(exchange); }},
+      {Method::get,
+       {"status"},
+       [](Api& api, Exchange& exchange, Names) { api.show_status(exchange); }},
+      {Method::get,
+       {"endpoints"},
+       [](Api& api, Exchange& exchange, Names) { api.list_endpoints(exchange); }},
+      {Method::get,
+       {"endpoints", "*"},
+       [](Api& api, Exchange& exchange, Names names) { api.show_endpoint(exchange, names[0]); }},
+      {Method::get,
+       {"endpoints", "*", "rollouts", "*"},
+       [](Api& api, Exchange& exchange, Names names) {
+         api.show_rollout(exchange, names[0], names[1]);
+       }},
+      {Method::get,
+       {"endpoints", "*", "decisions"},
+       [](Api& api, Exchange& exchange, Names names) { api.show_decisions(exchange, names[0]); }},
+      {Method::post,
+       {"endpoints", "*", "deploy"},
+       [](Api& api, Exchange& exchange, Names names) { api.deploy(exchange, names[0]); }},
+      {Method::post,
+       {"endpoints", "*", "feedback"},
+       [](Api& api, Exchange& exchange, Names names) { api.take_feedback(exchange, names[0]); }},
+      {Method::post,
+       {"endpoints", "*", "promote"},
+       [](Api& api, Exchange& exchange, Names names) { api.move(exchange, names[0], "promote"); }},
+      {Method::post,
+       {"endpoints", "*", "pause"},
+       [](Api& api, Exchange& exchange, Names names) { api.move(exchange, names[0], "pause"); }},
+      {Method::post,
+       {"endpoints", "*", "resume"},
+       [](Api& api, Exchange& exchange, Names names) { api.move(exchange, names[0], "resume"); }},
+      {Method::post,
+       {"endpoints", "*", "rollback"},
+       [](Api& api, Exchange& exchange, Names names) { api.move(exchange, names[0], "rollback"); }},
+      {Method::delete_,
+       {"endpoints", "*", "versions", "*"},
+       [](Api& api, Exchange& exchange, Names names) {
+         api.remove_version(exchange, names[0], names[1]);
+       }},
+      {Method::post, {"sql"}, [](Api& api, Exchange& exchange, Names) { api.run_sql(exchange); }},
+      {Method::post,
+       {"exports"},
+       [](Api& api, Exchange& exchange, Names) { api.start_export(exchange); }},
+      {Method::get,
+       {"exports", "*"},
+       [](Api& api, Exchange& exchange, Names names) { api.read_export(exchange, names[0]); }},
+      {Method::delete_,
+       {"exports", "*"},
+       [](Api& api, Exchange& exchange, Names names) { api.end_export(exchange, names[0]); }},
+      {Method::post,
+       {"ledger", "erase"},
+       [](Api& api, Exchange& exchange, Names) { api.erase(exchange); }},
+      {Method::post,
+       {"ledger", "compact"},
+       [](Api& api, Exchange& exchange, Names) { api.compact(exchange); }},
+  };
+  return table;
+}
+
+namespace {
+
+// "a/b%20c" → {"a", "b%20c"}; empty parts stay, and match nothing.
+std::vector<std::string_view> split_path(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t slash = path.find('/');
+    parts.push_back(path.substr(0, slash));
+    if (slash == std::string_view::npos) return parts;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+// The parts that stand for '*', still encoded; nothing when the path is another one.
+std::optional<std::vector<std::string_view>> match(
+    const std::vector<std::string_view>& pattern, const std::vector<std::string_view>& parts
+) {
+  if (pattern.size() != parts.size()) return std::nullopt;
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == "*") {
+      if (parts[i].empty()) return std::nullopt;
+      names.push_back(parts[i]);
+    } else if (pattern[i] != parts[i]) {
+      return std::nullopt;
+    }
+  }
+  return names;
+}
+
+bool is_same_secret(std::string_view left, std::string_view right) {
+  return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
+}
+
+bool is_control(const Request& request) {
+  return request.path.starts_with(control_prefix);
+}
+
+}  // namespace
+
+Api::Api(
+    ApiOptions options,
+    Sources sources,
+    http::V2& v2,
+    http::Background& background,
+    table::Worker& worker,
+    Exports& exports
+)
+    : options_(std::move(options)),
+      sources_(sources),
+      v2_(v2),
+      background_(background),
+      worker_(worker),
+      exports_(exports) {}
+
+Api::~Api() = default;
+
+bool Api::is_authorised(const Request& request) const {
+  if (options_.token.empty()) return true;
+  if (!is_control(request) && !options_.protect_predictions) return true;
+  if (request.path == "/v2/health/live" || request.path == "/v2/health/ready") return true;
+  const std::string_view header = request.header("authorization");
+  constexpr std::string_view scheme = "Bearer ";
+  return header.starts_with(scheme) && is_same_secret(header.substr(scheme.size()), options_.token);
+}
+
+http::Admission Api::admit(const Request& head, std::uint64_t) {
+  if (!is_authorised(head)) {
+    return {
+        .status = 401,
+        .message =
+            "a token is wanted: send 'Authorization: Bearer TOKEN' (the CLI takes "
+            "--token-file or WEIR_TOKEN)"};
+  }
+  if (is_control(head)) {
+    if (head.path.ends_with("/deploy")) return {.max_body_bytes = options_.max_artifact_bytes};
+    if (head.path.ends_with("/feedback")) return {.max_body_bytes = options_.max_feedback_bytes};
+    return {.max_body_bytes = options_.max_document_bytes};
+  }
+  if (head.path.starts_with("/v2/repository/")) {
+    return {.max_body_bytes = options_.max_artifact_bytes};
+  }
+  if (head.method == Method::post && sources_.admission.is_full()) {
+    return {.status = 503, .message = "the server is busy (max_in_flight); try again later"};
+  }
+  return {};
+}
+
+void Api::handle(Exchange& exchange) {
+  const Request& request = exchange.request();
+  if (request.path.starts_with("/v2")) {
+    v2_.handle(exchange);
+  } else if (is_control(request)) {
+    handle_control(exchange);
+  } else if (request.path == "/metrics" && (request.method == Method::get || request.method == Method::head)) {
+    exchange.respond(200, metrics::Registry::content_type, sources_.registry.text());
+  } else if (request.path == "/" && request.method == Method::get) {
+    exchange.respond(
+        200,
+        "text/plain; charset=utf-8",
+        "This is weir " WEIR_VERSION
+        ".\nPredictions: POST /v2/models/NAME/infer\nControl: /api/v1 (GET "
+        "/api/v1/openapi.json)\nMetrics: /metrics\n"
+    );
+  } else {
+    http::respond_error(
+        exchange,
+        {Code::not_found,
+         fmt::format("there is nothing at '{}'; see /v2, /api/v1 and /metrics", request.path)}
+    );
+  }
+}
+
+void Api::handle_control(Exchange& exchange) {
+  const Request& request = exchange.request();
+  std::string_view path = request.path.substr(control_prefix.size());
+  if (path.starts_with('/')) path.remove_prefix(1);
+  const std::vector<std::string_view> parts = split_path(path);
+  std::string allowed;
+  for (const Route& route : routes()) {
+    const auto encoded = match(route.pattern, parts);
+    if (!encoded) continue;
+    if (route.method != request.method &&
+        !(route.method == Method::get && request.method == Method::head)) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(to_string(route.method));
+      continue;
+    }
+    std::vector<std::string> names;
+    for (const std::string_view name : *encoded) {
+      auto decoded = http::percent_decode(name);
+      if (!decoded) {
+        http::respond_error(exchange, decoded.error());
+        return;
+      }
+      names.push_back(*std::move(decoded));
+    }
+    route.answer(*this, exchange, names);
+    return;
+  }
+  if (allowed.empty()) {
+    http::respond_error(
+        exchange,
+        {Code::not_found,
+         fmt::format(
+             "there is nothing at '{}'; GET /api/v1/openapi.json describes the API", request.path
+         )}
+    );
+    return;
+  }
+  exchange.respond(
+      405,
+      "application/json",
+      http::error_body(fmt::format("'{}' takes {}", request.path, allowed)),
+      fmt::format("Allow: {}\r\n", allowed)
+  );
+}
+
+void Api::show_openapi(Exchange& exchange) {
+  http::respond_json(exchange, 200, openapi_document());
+}
+
+void Api::show_status(Exchange& exchange) {
+  http::respond_json(exchange, 200, json::serialize(server_status(sources_, options_.started_at)));
+}
+
+std::vector<std::string> Api::endpoint_names() const {
+  std::vector<std::string> names;
+  for (const auto& view : sources_.controller.list()) names.push_back(view.state.name);
+  return names;
+}
+
+}  // namespace weir::api

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "api/exports.h"
+#include "api/views.h"
+#include "http/background.h"
+#include "http/server.h"
+#include "http/v2.h"
+#include "table/worker.h"
+
+// Everything that one port answers: the V2 protocol, the control API under /api/v1, and /metrics.
+
+namespace weir::api {
+
+struct ApiOptions {
+  // Wanted as `Authorization: Bearer TOKEN` by the control API; empty = no token.
+  std::string token;
+  bool protect_predictions = false;                // V2 and /metrics want the token too.
+  std::uint64_t max_artifact_bytes = 1ULL << 30;   // Body of a deploy.
+  std::uint64_t max_feedback_bytes = 16ULL << 20;  // Body of a feedback call.
+  std::uint64_t max_document_bytes = 1ULL << 20;   // Any other body of the control API.
+  control::FeedbackOptions feedback;
+  Moment started_at = 0;
+};
+
+// The handler of the HTTP server. Thread-safe.
+class Api final : public http::Handler {
+ public:
+  // `worker` answers SQL and exports. Everything must outlive it.
+  Api(ApiOptions options,
+      Sources sources,
+      http::V2& v2,
+      http::Background& background,
+      table::Worker& worker,
+      Exports& exports);
+  ~Api() override;
+
+  http::Admission admit(const http::Request& head, std::uint64_t declared_bytes) override;
+  void handle(http::Exchange& exchange) override;
+
+ private:
+  struct Route;
+  static const std::vector<Route>& routes();
+
+  bool is_authorised(const http::Request& request) const;
+  void handle_control(http::Exchange& exchange);
+
+  void show_openapi(http::Exchange& exchange);
+  void show_status(http::Exchange& exchange);
+  void list_endpoints(http::Exchange& exchange);
+  void show_endpoint(http::Exchange& exchange, const std::string& endpoint);
+  void show_rollout(
+      http::Exchange& exchange, const std::string& endpoint, const std::string& number
+  );
+  void show_decisions(http::Exchange& exchange, const std::string& endpoint);
+  void deploy(http::Exchange& exchange, const std::string& endpoint);
+  void move(http::Exchange& exchange, const std::string& endpoint, const std::string& action);
+  void remove_version(
+      http::Exchange& exchange, const std::string& endpoint, const std::string& version
+  );
+  void take_feedback(http::Exchange& exchange, const std::string& endpoint);
+  void run_sql(http::Exchange& exchange);
+  void start_export(http::Exchange& exchange);
+  void read_export(http::Exchange& exchange, const std::string& id);
+  void end_export(http::Exchange& exchange, const std::string& id);
+  void erase(http::Exchange& exchange);
+  void compact(http::Exchange& exchange);
+
+  // `snapshot` keeps the files until the query is done.
+  table::Query make_query(const std::string& sql, ledger::Snapshot& snapshot) const;
+  std::vector<std::string> endpoint_names() const;
+
+  ApiOptions options_;
+  Sources sources_;
+  http::V2& v2_;
+  http::Background& background_;
+  table::Worker& worker_;
+  Exports& exports_;
+};
+
+}  // namespace weir::api
