@@ -22,20 +22,24 @@
 
 namespace weir::model {
 
+// What a forest can hold at most.
+inline constexpr std::uint32_t max_forest_features = 1U << 24;
+inline constexpr std::uint32_t max_forest_groups = 1U << 16;
+
 // A node of a tree as it stands in a file, before it is checked. Node 0 is the root.
 struct SourceNode {
   bool is_leaf = true;
   double value = 0;  // Leaves only.
 
-  std::uint32_t left = 0;   // Children, as indices into the tree's nodes.
+  std::uint32_t left = 0;  // Children, as indices into the tree's nodes.
   std::uint32_t right = 0;
   std::uint32_t feature = 0;
   // A numeric split goes left when the value is below the threshold, or equal to it as the forest's
   // Comparison says. NaN is refused.
   double threshold = 0;
-  bool is_missing_left = false;     // Where NaN goes.
-  bool is_zero_missing = false;     // Then |value| <= 1e-35 goes where NaN goes (LightGBM).
-  std::int64_t category_set = -1;   // From ForestBuilder::add_categories; -1 = a numeric split.
+  bool is_missing_left = false;    // Where NaN goes.
+  bool is_zero_missing = false;    // Then |value| <= 1e-35 goes where NaN goes (LightGBM).
+  std::int64_t category_set = -1;  // From ForestBuilder::add_categories; -1 = a numeric split.
 };
 
 enum class Comparison : std::uint8_t { less, less_or_equal };
@@ -45,7 +49,7 @@ enum class Precision : std::uint8_t { fp32, fp64 };
 
 // Which values belong to a category set, besides its codes. A value is cut to a whole number.
 struct CategoryRule {
-  bool is_member_left = false;        // Everything else goes the other way.
+  bool is_member_left = false;             // Everything else goes the other way.
   bool is_negative_fraction_zero = false;  // Whether -0.5 is category 0 (LightGBM) or no category.
 };
 
@@ -83,9 +87,10 @@ class Forest {
   friend class ForestBuilder;
 
   struct Node {
-    std::int32_t key = 0;      // Left when the row's key is below. A category set's index instead…
-    std::uint32_t column = 0;  // …when the highest bit here is set. Else an index into a row's keys.
-    std::uint32_t left = 0;    // The right child is left + 1. A leaf has its own index - 1.
+    std::int32_t key = 0;  // Left when the row's key is below. A category set's index instead…
+    std::uint32_t column =
+        0;  // …when the highest bit here is set. Else an index into a row's keys.
+    std::uint32_t left = 0;  // The right child is left + 1. A leaf has its own index - 1.
   };
   struct Tree {
     std::uint32_t root = 0;
@@ -150,10 +155,12 @@ class ForestBuilder {
   Result<void> check_split(const SourceNode& node, std::size_t index, std::size_t count) const;
   Forest::Node make_split(const SourceNode& node);
   std::uint32_t column_of(std::uint32_t feature);
+  void add_value(double value);
 
   Forest forest_;
   std::vector<std::uint32_t> column_of_feature_;
-  std::vector<std::uint32_t> places_;  // While a tree is added: where its nodes go.
+  std::vector<std::uint32_t> places_;  // While a tree is added: where its nodes go…
+  std::vector<std::uint32_t> queue_;   // …and which nodes stand there.
   bool is_zero_missing_used_ = false;
 };
 
