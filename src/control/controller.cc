@@ -459,6 +459,37 @@ Result<void> Controller::remove_version(std::string_view name, std::uint32_t num
   return {};
 }
 
+std::string Controller::recover_from_crash(std::string_view name, std::uint32_t number) {
+  const auto view = describe(name);
+  if (!view) return fmt::format("version {} of '{}' crashed and is gone already", number, name);
+  const Reason reason{.by = "crash", .text = "the process died inside this version"};
+  const auto& rollout = view->state.rollout;
+  const auto& shadows = view->state.shadows;
+  Result<void> undone;
+  if (std::ranges::find(shadows, number) != shadows.end()) {
+    undone = remove_version(name, number);
+  } else if (rollout && version_number(rollout->candidate_version) == number && rollout->status != rollout::Status::rolled_back) {
+    const auto rolled_back = rollback(name, reason);
+    if (!rolled_back) undone = tl::unexpected(rolled_back.error());
+  } else {
+    return fmt::format(
+        "version {0} of '{1}' crashed the process; there is no older version to go back to. "
+        "'isolation: process' in its sidecar would keep the server alive",
+        number,
+        name
+    );
+  }
+  if (!undone) {
+    return fmt::format(
+        "version {} of '{}' crashed the process and could not be rolled back: {}",
+        number,
+        name,
+        undone.error().message
+    );
+  }
+  return fmt::format("version {} of '{}' crashed the process and was rolled back", number, name);
+}
+
 std::vector<EndpointView> Controller::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<EndpointView> views;

@@ -108,6 +108,10 @@ class Controller {
   // other version uses it.
   Result<void> remove_version(std::string_view endpoint, std::uint32_t version);
 
+  // A version that ended the process while it ran: a rollout of it is rolled back, a lasting shadow
+  // ended. Called after open() and before the port opens; says what it did.
+  std::string recover_from_crash(std::string_view endpoint, std::uint32_t version);
+
   std::vector<EndpointView> list() const;
   Result<EndpointView> describe(std::string_view endpoint) const;
   // Decisions, oldest first, as JSON objects.

@@ -1,5 +1,7 @@
 #include "serve/version.h"
 
+#include "serve/crash_note.h"
+
 namespace weir::serve {
 
 Version::Version(
@@ -14,5 +16,10 @@ Version::Version(
       session_(std::move(session)),
       limits_(limits),
       layout_(session_->signature(), endpoint_features, metadata) {}
+
+model::Progress Version::infer(model::Inference& inference) const {
+  const RunningVersion note(*this);
+  return session_->infer(inference);
+}
 
 }  // namespace weir::serve

@@ -57,7 +57,7 @@ class Version {
   std::uint32_t in_flight() const { return in_flight_.load(std::memory_order_relaxed); }
 
   // Requires: enter() returned true.
-  model::Progress infer(model::Inference& inference) const { return session_->infer(inference); }
+  model::Progress infer(model::Inference& inference) const;
 
  private:
   VersionIdentity identity_;

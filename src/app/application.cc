@@ -1,0 +1,196 @@
+#include "app/application.h"
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "api/metrics.h"
+#include "base/log.h"
+#include "http/v2.h"
+#include "model/catalog.h"
+#include "serve/crash_note.h"
+#include "serve/predictor.h"
+#include "store/lease.h"
+#include "store/store.h"
+
+namespace weir::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int tick_ms = 1000;
+
+table::WorkerOptions with_temp_folder(table::WorkerOptions options, const std::string& data) {
+  if (options.temp_folder.empty()) options.temp_folder = fs::absolute(fs::path(data) / "temp");
+  return options;
+}
+
+}  // namespace
+
+// In the order in which they are made; destroyed in the opposite one.
+struct Application::Parts {
+  explicit Parts(ApplicationOptions given, store::Lease held)
+      : options(std::move(given)),
+        lease(std::move(held)),
+        compaction_worker(with_temp_folder(options.worker, options.data)),
+        query_worker(with_temp_folder(options.worker, options.data)),
+        admission(options.admission),
+        background(options.background),
+        exports({.folder = fs::absolute(fs::path(options.data) / "exports").string()}) {}
+
+  ApplicationOptions options;
+  store::Lease lease;
+  std::unique_ptr<store::Store> store;
+  std::optional<model::Catalog> catalog;
+  metrics::Registry registry;
+  table::Worker compaction_worker;
+  table::Worker query_worker;
+  std::unique_ptr<ledger::Ledger> ledger;
+  std::unique_ptr<control::FeedbackDesk> feedback;
+  serve::Routes routes;
+  serve::Admission admission;
+  serve::Comparison comparison;
+  std::unique_ptr<serve::Recorder> recorder;
+  std::unique_ptr<serve::Shadows> shadows;
+  std::unique_ptr<serve::Predictor> predictor;
+  std::unique_ptr<control::Controller> controller;
+  http::Background background;
+  api::Exports exports;
+  std::atomic<bool> is_accepting{true};
+  std::unique_ptr<http::V2> v2;
+  std::unique_ptr<api::Api> api;
+  std::vector<metrics::Registry::Callback> callbacks;
+  std::unique_ptr<http::Server> server;
+  std::vector<std::string> notices;
+  int stop_event = -1;
+
+  ~Parts() {
+    if (stop_event >= 0) ::close(stop_event);
+  }
+
+  Result<void> open_storage();
+  Result<void> open_models();
+  Result<void> open_surface();
+};
+
+Result<void> Application::Parts::open_storage() {
+  const fs::path data = fs::absolute(options.data);
+  store = TRY(store::open_sqlite((data / "store.sqlite").string()));
+  catalog = TRY(model::Catalog::open(
+      {.folder = (data / "artifacts").string(),
+       .max_artifact_bytes = options.controller.session.max_artifact_bytes}
+  ));
+  if (options.keep_ledger) {
+    ledger::Options ledger_options = options.ledger;
+    ledger_options.folder = (data / "ledger").string();
+    ledger = TRY(ledger::Ledger::open(ledger_options, system_files(), &compaction_worker));
+  }
+  feedback = std::make_unique<control::FeedbackDesk>(options.api.feedback, ledger.get());
+  std::vector<serve::BatchObserver*> observers;
+  if (ledger) observers.push_back(feedback.get());
+  recorder = std::make_unique<serve::Recorder>(options.recorder, ledger.get(), observers);
+  shadows = std::make_unique<serve::Shadows>(options.shadows, *recorder, comparison);
+  predictor = std::make_unique<serve::Predictor>(admission, routes, *recorder, *shadows);
+  return {};
+}
+
+Result<void> Application::Parts::open_models() {
+  controller =
+      std::make_unique<control::Controller>(options.controller, *store, *catalog, routes, registry);
+  const std::string note_path = (fs::absolute(options.data) / "crash-note").string();
+  const auto note = TRY(serve::take_crash_note(note_path));
+  TRY(controller->open());
+  if (note) {
+    notices.push_back(controller->recover_from_crash(note->endpoint, note->version));
+    LOG(error, "{}", notices.back());
+  }
+  TRY(serve::note_crashes(note_path));
+  for (const auto& [name, path] : options.models) {
+    auto notice = controller->ensure(name, path);
+    if (!notice) {
+      return fail(notice.error().code, "--model {}={}: {}", name, path, notice.error().message);
+    }
+    if (!notice->empty()) notices.push_back(*std::move(notice));
+  }
+  return {};
+}
+
+Result<void> Application::Parts::open_surface() {
+  v2 = std::make_unique<http::V2>(
+      http::V2Options{.decode = options.decode, .is_accepting = &is_accepting},
+      *predictor,
+      routes,
+      *controller,
+      background
+  );
+  const api::Sources sources{
+      .controller = *controller,
+      .feedback = *feedback,
+      .ledger = ledger.get(),
+      .routes = routes,
+      .admission = admission,
+      .recorder = *recorder,
+      .shadows = *shadows,
+      .comparison = comparison,
+      .registry = registry,
+  };
+  api::ApiOptions api_options = options.api;
+  api_options.started_at = now_us();
+  api = std::make_unique<api::Api>(
+      std::move(api_options), sources, *v2, background, query_worker, exports
+  );
+  server = TRY(http::Server::create(options.http, *api));
+  callbacks = api::show_metrics(registry, sources, *server);
+  stop_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (stop_event < 0) return tl::unexpected(system_error("make", "an event"));
+  return {};
+}
+
+Application::Application(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Result<std::unique_ptr<Application>> Application::create(ApplicationOptions options) {
+  auto lease = TRY(store::acquire_lease(options.data, options.command_line));
+  auto parts = std::make_unique<Parts>(std::move(options), std::move(lease));
+  TRY(parts->open_storage());
+  TRY(parts->open_models());
+  TRY(parts->open_surface());
+  return std::unique_ptr<Application>(new Application(std::move(parts)));
+}
+
+Application::~Application() {
+  if (parts_->server) parts_->server->stop(parts_->options.drain_us);
+}
+
+std::uint16_t Application::port() const {
+  return parts_->server->port();
+}
+const std::vector<std::string>& Application::notices() const {
+  return parts_->notices;
+}
+
+Result<void> Application::run() {
+  TRY(parts_->server->run());
+  pollfd waiting{.fd = parts_->stop_event, .events = POLLIN, .revents = 0};
+  while (true) {
+    const int ready = ::poll(&waiting, 1, tick_ms);
+    if (ready > 0) break;
+    if (ready < 0 && errno != EINTR) return tl::unexpected(system_error("wait for", "the end"));
+    parts_->controller->tick(now_us());
+  }
+  parts_->is_accepting = false;
+  parts_->server->stop(parts_->options.drain_us);
+  return {};
+}
+
+void Application::stop() {
+  const std::uint64_t one = 1;
+  const ssize_t written = ::write(parts_->stop_event, &one, sizeof(one));
+  static_cast<void>(written);  // The event is already set when this fails.
+}
+
+}  // namespace weir::app
