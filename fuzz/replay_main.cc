@@ -28,13 +28,14 @@ constexpr std::size_t longest_cut_everywhere = 2048;
 constexpr int mutations_per_file = 300;
 
 std::vector<std::uint8_t> current_input;
+std::string crash_path;
 
 void keep_input() {
-  std::FILE* file = std::fopen("crash-input", "wb");
+  std::FILE* file = std::fopen(crash_path.c_str(), "wb");
   if (file == nullptr) return;
   std::fwrite(current_input.data(), 1, current_input.size(), file);
   std::fclose(file);
-  std::fputs("the input that failed is in ./crash-input\n", stderr);
+  std::fprintf(stderr, "the input that failed is in %s\n", crash_path.c_str());
 }
 
 extern "C" void on_abort(int) {
@@ -112,6 +113,7 @@ bool replay(const std::filesystem::path& path) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  crash_path = std::filesystem::current_path() / "crash-input";
   if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(keep_input);
   std::signal(SIGABRT, on_abort);
   std::vector<std::filesystem::path> files;
