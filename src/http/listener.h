@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+
+// The socket that a server listens on.
+
+namespace weir::http {
+
+// Owns the descriptor.
+class Listener {
+ public:
+  // `address` is a number (127.0.0.1, ::1, 0.0.0.0) or a name of this machine (localhost); port 0
+  // takes any free one. A port in use is a conflict.
+  static Result<Listener> open(const std::string& address, std::uint16_t port);
+  Listener(Listener&& other) noexcept;
+  Listener& operator=(Listener&& other) noexcept;
+  ~Listener() { close(); }
+
+  int descriptor() const { return descriptor_; }
+  std::uint16_t port() const { return port_; }
+  // From here on the system refuses who wants to connect.
+  void close();
+
+ private:
+  Listener(int descriptor, std::uint16_t port) : descriptor_(descriptor), port_(port) {}
+
+  int descriptor_ = -1;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace weir::http
