@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,9 +21,9 @@ namespace weir::table {
 struct WorkerOptions {
   std::string program = "/proc/self/exe";
   std::vector<std::string> arguments = {"worker"};  // The child finds its socket at worker_socket.
-  std::string duckdb_library;  // Empty: see duckdb_library.h for where it is looked for.
-  std::string temp_folder;     // For sorts larger than the memory, in `execute` and `export_rows`
-                               // only; empty: such statements fail instead.
+  std::string duckdb_library{};  // Empty: see duckdb_library.h for where it is looked for.
+  std::string temp_folder{};     // For sorts larger than the memory, in `execute` and `export_rows`
+                                 // only; empty: such statements fail instead.
   std::uint64_t memory_bytes = 1ULL << 30;       // What the database may use.
   std::uint64_t max_temp_bytes = 8ULL << 30;     // What it may put into temp_folder.
   std::uint64_t max_result_rows = 100'000;       // A longer result is cut and says so.
@@ -31,18 +32,20 @@ struct WorkerOptions {
   std::uint64_t max_statement_bytes = 64ULL << 20;
   std::int64_t timeout_us = 60'000'000;             // Of a query, waiting for its turn included.
   std::int64_t execute_timeout_us = 3'600'000'000;  // The same for trusted statements.
+  std::int64_t start_timeout_us = 10'000'000;  // From the start of the child to its first word.
+  std::int64_t kill_after_us = 5'000'000;  // A child that ignores its time limit is killed then.
   int threads = 2;
   int niceness = 10;  // Serving goes first.
 };
 
 // What a person asks. `setup` is ours, `sql` is not trusted.
 struct Query {
-  std::string setup;                  // Statements that make views; they may read any file.
-  std::string sql;                    // One statement that only reads.
-  std::vector<std::string> readable;  // Files, and folders with all below them, that `sql` may
-                                      // read, through the views or directly. Absolute paths.
-  std::uint64_t max_rows = 0;         // 0: WorkerOptions::max_result_rows, which is also the cap.
-  std::int64_t timeout_us = 0;        // 0: WorkerOptions::timeout_us.
+  std::string setup{};                  // Statements that make views; they may read any file.
+  std::string sql{};                    // One statement that only reads.
+  std::vector<std::string> readable{};  // Files, and folders with all below them, that `sql` may
+                                        // read, through the views or directly. Absolute paths.
+  std::uint64_t max_rows = 0;           // 0: WorkerOptions::max_result_rows, which is also the cap.
+  std::int64_t timeout_us = 0;          // 0: WorkerOptions::timeout_us.
 };
 
 struct ColumnInfo {
@@ -71,8 +74,8 @@ struct FloatMatrix {
 class Worker {
  public:
   explicit Worker(WorkerOptions options);
-  Worker(Worker&&) noexcept;
-  Worker& operator=(Worker&&) noexcept;
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
   ~Worker();
 
   // A SELECT-like statement (SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW, EXPLAIN,
@@ -90,15 +93,19 @@ class Worker {
   // parquet). Returns how many rows the last one changed or copied.
   Result<std::uint64_t> execute(std::string_view sql);
 
-  // The rows of a trusted query, as `query` gives them, without restriction of what is read.
-  Result<QueryResult> read(std::string_view sql, std::uint64_t max_rows = 0);
+  // The rows of one trusted statement, in batches of up to `batch_rows`, each handed to `sink`
+  // while the worker reads on; an error of the sink ends the reading. Returns the number of rows.
+  // The sink must not call this worker.
+  using Sink = std::function<Result<void>(QueryResult&& batch)>;
+  Result<std::uint64_t> read(std::string_view sql, std::uint64_t batch_rows, const Sink& sink);
 
   // The rows of a trusted query whose columns are all FLOAT.
   Result<FloatMatrix> read_matrix(std::string_view sql);
 
   // Starts the child if it does not run. Otherwise the first call does.
   Result<void> start();
-  // Ends the child; the next call starts another.
+  // Ends the child, also one that is at work: its caller gets `unavailable`. The next call starts
+  // another.
   void stop();
   // The child's process id; nothing while none runs.
   std::optional<int> pid() const;
