@@ -26,7 +26,7 @@ function(weir_module name)
   endif()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")
 
   add_library(weir_${name} STATIC ${sources})
   target_include_directories(weir_${name} PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")

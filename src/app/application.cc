@@ -8,6 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "api/api.h"
+#include "api/exports.h"
 #include "api/metrics.h"
 #include "base/log.h"
 #include "http/v2.h"
@@ -36,14 +38,16 @@ table::WorkerOptions with_temp_folder(table::WorkerOptions options, const std::s
 struct Application::Parts {
   explicit Parts(ApplicationOptions given, store::Lease held)
       : options(std::move(given)),
+        config(options.config),
         lease(std::move(held)),
-        compaction_worker(with_temp_folder(options.worker, options.data)),
-        query_worker(with_temp_folder(options.worker, options.data)),
-        admission(options.admission),
-        background(options.background),
-        exports({.folder = fs::absolute(fs::path(options.data) / "exports").string()}) {}
+        compaction_worker(with_temp_folder(config.worker, config.data)),
+        query_worker(with_temp_folder(config.worker, config.data)),
+        admission(config.admission),
+        background(config.background),
+        exports({.folder = fs::absolute(fs::path(config.data) / "exports").string()}) {}
 
   ApplicationOptions options;
+  const config::Config& config;
   store::Lease lease;
   std::unique_ptr<store::Store> store;
   std::optional<model::Catalog> catalog;
@@ -79,30 +83,30 @@ struct Application::Parts {
 };
 
 Result<void> Application::Parts::open_storage() {
-  const fs::path data = fs::absolute(options.data);
+  const fs::path data = fs::absolute(config.data);
   store = TRY(store::open_sqlite((data / "store.sqlite").string()));
   catalog = TRY(model::Catalog::open(
       {.folder = (data / "artifacts").string(),
-       .max_artifact_bytes = options.controller.session.max_artifact_bytes}
+       .max_artifact_bytes = config.controller.session.max_artifact_bytes}
   ));
-  if (options.keep_ledger) {
-    ledger::Options ledger_options = options.ledger;
+  if (config.keep_ledger) {
+    ledger::Options ledger_options = config.ledger;
     ledger_options.folder = (data / "ledger").string();
     ledger = TRY(ledger::Ledger::open(ledger_options, system_files(), &compaction_worker));
   }
-  feedback = std::make_unique<control::FeedbackDesk>(options.api.feedback, ledger.get());
+  feedback = std::make_unique<control::FeedbackDesk>(config.feedback, ledger.get());
   std::vector<serve::BatchObserver*> observers;
   if (ledger) observers.push_back(feedback.get());
-  recorder = std::make_unique<serve::Recorder>(options.recorder, ledger.get(), observers);
-  shadows = std::make_unique<serve::Shadows>(options.shadows, *recorder, comparison);
+  recorder = std::make_unique<serve::Recorder>(config.recorder, ledger.get(), observers);
+  shadows = std::make_unique<serve::Shadows>(config.shadows, *recorder, comparison);
   predictor = std::make_unique<serve::Predictor>(admission, routes, *recorder, *shadows);
   return {};
 }
 
 Result<void> Application::Parts::open_models() {
   controller =
-      std::make_unique<control::Controller>(options.controller, *store, *catalog, routes, registry);
-  const std::string note_path = (fs::absolute(options.data) / "crash-note").string();
+      std::make_unique<control::Controller>(config.controller, *store, *catalog, routes, registry);
+  const std::string note_path = (fs::absolute(config.data) / "crash-note").string();
   const auto note = TRY(serve::take_crash_note(note_path));
   TRY(controller->open());
   if (note) {
@@ -110,7 +114,7 @@ Result<void> Application::Parts::open_models() {
     LOG(error, "{}", notices.back());
   }
   TRY(serve::note_crashes(note_path));
-  for (const auto& [name, path] : options.models) {
+  for (const auto& [name, path] : config.models) {
     auto notice = controller->ensure(name, path);
     if (!notice) {
       return fail(notice.error().code, "--model {}={}: {}", name, path, notice.error().message);
@@ -122,7 +126,7 @@ Result<void> Application::Parts::open_models() {
 
 Result<void> Application::Parts::open_surface() {
   v2 = std::make_unique<http::V2>(
-      http::V2Options{.decode = options.decode, .is_accepting = &is_accepting},
+      http::V2Options{.decode = config.decode, .is_accepting = &is_accepting},
       *predictor,
       routes,
       *controller,
@@ -139,12 +143,17 @@ Result<void> Application::Parts::open_surface() {
       .comparison = comparison,
       .registry = registry,
   };
-  api::ApiOptions api_options = options.api;
-  api_options.started_at = now_us();
+  api::ApiOptions api_options{
+      .token = options.token,
+      .protect_predictions = config.protect_predictions,
+      .max_artifact_bytes = config.controller.session.max_artifact_bytes,
+      .feedback = config.feedback,
+      .started_at = now_us(),
+  };
   api = std::make_unique<api::Api>(
       std::move(api_options), sources, *v2, background, query_worker, exports
   );
-  server = TRY(http::Server::create(options.http, *api));
+  server = TRY(http::Server::create(config.http, *api));
   callbacks = api::show_metrics(registry, sources, *server);
   stop_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (stop_event < 0) return tl::unexpected(system_error("make", "an event"));
@@ -154,7 +163,7 @@ Result<void> Application::Parts::open_surface() {
 Application::Application(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Result<std::unique_ptr<Application>> Application::create(ApplicationOptions options) {
-  auto lease = TRY(store::acquire_lease(options.data, options.command_line));
+  auto lease = TRY(store::acquire_lease(options.config.data, options.command_line));
   auto parts = std::make_unique<Parts>(std::move(options), std::move(lease));
   TRY(parts->open_storage());
   TRY(parts->open_models());
@@ -163,7 +172,7 @@ Result<std::unique_ptr<Application>> Application::create(ApplicationOptions opti
 }
 
 Application::~Application() {
-  if (parts_->server) parts_->server->stop(parts_->options.drain_us);
+  if (parts_->server) parts_->server->stop(parts_->config.drain_us);
 }
 
 std::uint16_t Application::port() const {
@@ -183,7 +192,7 @@ Result<void> Application::run() {
     parts_->controller->tick(now_us());
   }
   parts_->is_accepting = false;
-  parts_->server->stop(parts_->options.drain_us);
+  parts_->server->stop(parts_->config.drain_us);
   return {};
 }
 

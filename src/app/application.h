@@ -2,41 +2,19 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "api/api.h"
 #include "base/result.h"
-#include "control/controller.h"
-#include "http/background.h"
-#include "http/server.h"
-#include "ledger/ledger.h"
-#include "serve/admission.h"
-#include "serve/recorder.h"
-#include "serve/shadows.h"
-#include "table/worker.h"
+#include "config/config.h"
 
 // The server: makes every part, connects them, and takes them down in order.
 
 namespace weir::app {
 
 struct ApplicationOptions {
-  std::string data = "weir-data";
-  bool keep_ledger = true;
-  std::vector<std::pair<std::string, std::string>> models;  // NAME, PATH of --model.
-  std::int64_t drain_us = 30 * us_per_second;               // For requests in flight at the end.
+  config::Config config;
+  std::string token;         // That clients must send; empty = none.
   std::string command_line;  // For whoever finds the data folder taken.
-
-  http::ServerOptions http;
-  http::BackgroundOptions background;
-  protocol::DecodeOptions decode;
-  serve::AdmissionOptions admission;
-  serve::RecorderOptions recorder;
-  serve::ShadowOptions shadows;
-  ledger::Options ledger;
-  table::WorkerOptions worker;
-  control::ControllerOptions controller;
-  api::ApiOptions api;
 };
 
 // One thread makes, runs and destroys it.

@@ -1,0 +1,128 @@
+#include "app/serve_command.h"
+
+#include <csignal>
+#include <cstdio>
+#include <set>
+#include <thread>
+
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include "app/application.h"
+#include "base/log.h"
+#include "cli/client.h"
+#include "config/config.h"
+#include "ledger/reader.h"
+
+namespace weir::app {
+namespace {
+
+Application* running = nullptr;
+
+void handle_stop(int) {
+  if (running != nullptr) running->stop();
+}
+
+void set_level(const std::string& level) {
+  if (level == "debug") set_log_level(LogLevel::debug);
+  if (level == "warning") set_log_level(LogLevel::warning);
+  if (level == "error") set_log_level(LogLevel::error);
+}
+
+Result<void> apply_models(const std::vector<std::string>& given, config::Config& config) {
+  std::set<std::string> names;
+  for (const auto& [name, path] : config.models) names.insert(name);
+  for (const std::string& model : given) {
+    const std::size_t equals = model.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == model.size()) {
+      return fail(
+          Code::invalid_argument, "--model '{}' is not NAME=PATH, such as fraud=fraud.onnx", model
+      );
+    }
+    std::string name = model.substr(0, equals);
+    if (!names.insert(name).second) {
+      return fail(
+          Code::invalid_argument,
+          "two models are called '{}'; an endpoint has one name, further versions come with 'weir "
+          "deploy {} PATH'",
+          name,
+          name
+      );
+    }
+    config.models.emplace_back(std::move(name), model.substr(equals + 1));
+  }
+  return {};
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "localhost" || address == "::1";
+}
+
+Result<ApplicationOptions> make_options(const cli::ServeArguments& arguments) {
+  ApplicationOptions options;
+  config::Config& config = options.config;
+  config.http.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (!arguments.config_file.empty()) {
+    TRY(config::read_config_file(arguments.config_file, config));
+  }
+  if (!arguments.listen.empty()) TRY(config::apply_listen(arguments.listen, config.http));
+  if (!arguments.data.empty()) config.data = arguments.data;
+  if (!arguments.ledger.empty()) config.keep_ledger = arguments.ledger == "on";
+  if (arguments.threads > 0) config.http.threads = arguments.threads;
+  if (!arguments.token_file.empty()) config.token_file = arguments.token_file;
+  TRY(apply_models(arguments.models, config));
+  options.token = TRY(cli::read_token(config.token_file));
+  if (options.token.empty() && !is_loopback(config.http.address)) {
+    return fail(
+        Code::invalid_argument,
+        "on {} anybody could control this server: give a token with --token-file FILE (or "
+        "WEIR_TOKEN), or listen on 127.0.0.1",
+        config.http.address
+    );
+  }
+  return options;
+}
+
+// Every connection is a file descriptor; the soft limit of a shell is often 1024.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+Result<int> run_serve(const cli::ServeArguments& arguments, const std::string& command_line) {
+  set_level(arguments.log_level);
+  raise_file_limit();
+  ::signal(SIGPIPE, SIG_IGN);
+  // Fewer arenas: threads that load and drop models would each keep memory of their own.
+  ::mallopt(M_ARENA_MAX, 2);
+  ApplicationOptions options = TRY(make_options(arguments));
+  options.command_line = command_line;
+  const std::string address = options.config.http.address;
+  const std::string data = options.config.data;
+  const auto application = TRY(Application::create(std::move(options)));
+  running = application.get();
+  ::signal(SIGTERM, handle_stop);
+  ::signal(SIGINT, handle_stop);
+  for (const std::string& notice : application->notices()) LOG(warning, "{}", notice);
+  fmt::print(
+      "weir {} serves on http://{}:{}, data in {}\n",
+      WEIR_VERSION,
+      address,
+      application->port(),
+      data
+  );
+  std::fflush(stdout);
+  TRY(application->run());
+  running = nullptr;
+  return 0;
+}
+
+Result<int> run_worker() {
+  return table::run_worker(table::worker_socket, ledger::open_segments);
+}
+
+}  // namespace weir::app

@@ -1,0 +1,169 @@
+#include "config/config.h"
+
+#include <charconv>
+
+#include "base/file.h"
+#include "config/fields.h"
+#include "rollout/plan.h"
+
+namespace weir::config {
+
+using control::EndpointSettings;
+using rollout::Node;
+
+namespace {
+
+constexpr std::uint64_t many = 1'000'000'000;
+
+Result<void> read_server(const Node& node, Config& config) {
+  Fields fields(node, "server");
+  std::string listen;
+  fields.text("listen", listen);
+  fields.text("data", config.data);
+  fields.text("token_file", config.token_file);
+  fields.flag("protect_predictions", config.protect_predictions);
+  fields.count("threads", config.http.threads, 1, 1024);
+  fields.count("max_connections", config.http.max_connections, 1, many);
+  fields.bytes("max_body_bytes", config.http.max_body_bytes);
+  fields.bytes("max_buffered_bytes", config.http.max_buffered_bytes);
+  fields.bytes("max_head_bytes", config.http.max_head_bytes);
+  fields.duration_us("head_timeout", config.http.head_timeout_us);
+  fields.duration_us("body_timeout", config.http.body_timeout_us);
+  fields.duration_us("idle_timeout", config.http.idle_timeout_us);
+  fields.duration_us("write_timeout", config.http.write_timeout_us);
+  fields.duration_us("drain", config.drain_us);
+  fields.count("max_in_flight", config.admission.max_in_flight, 1, many);
+  fields.count("max_concurrency", config.controller.version.max_concurrency, 1, many);
+  fields.count("shadow_threads", config.shadows.threads, 1, 1024);
+  fields.count("shadow_queue_requests", config.shadows.queue_max_requests, 1, many);
+  fields.bytes("shadow_queue_bytes", config.shadows.queue_max_bytes);
+  fields.duration_us("keep_warm", config.controller.keep_warm_us);
+  fields.text("onnx_library", config.controller.session.onnx_library);
+  fields.bytes("max_artifact_bytes", config.controller.session.max_artifact_bytes);
+  TRY(fields.finish());
+  if (!listen.empty()) TRY(apply_listen(listen, config.http));
+  return {};
+}
+
+Result<void> read_ledger(const Node& node, Config& config) {
+  Fields fields(node, "ledger");
+  fields.flag("enabled", config.keep_ledger);
+  fields.texts("metadata", config.controller.metadata);
+  fields.bytes("queue_bytes", config.recorder.queue_max_bytes);
+  fields.duration_us("flush_interval", config.recorder.flush_interval_us);
+  fields.duration_us("sync_interval", config.ledger.sync_interval_us);
+  fields.bytes("segment_bytes", config.ledger.segment_max_bytes);
+  fields.duration_us("segment_age", config.ledger.segment_max_age_us);
+  fields.duration_us("retention", config.ledger.retention_us);
+  fields.bytes("retention_bytes", config.ledger.retention_max_bytes);
+  fields.bytes("min_free_bytes", config.ledger.min_free_bytes);
+  fields.count("recent_records", config.feedback.index.recent_records, 1, many);
+  fields.bytes("worker_memory_bytes", config.worker.memory_bytes);
+  fields.count("worker_threads", config.worker.threads, 1, 1024);
+  fields.duration_us("query_timeout", config.worker.timeout_us);
+  fields.count("query_max_rows", config.worker.max_result_rows, 1, many);
+  fields.text("duckdb_library", config.worker.duckdb_library);
+  return fields.finish();
+}
+
+// `routing_key: {header: x}`, `{cookie: x}` or `{input: x}`.
+Result<void> read_routing_key(const Node& node, serve::RoutingKey& key) {
+  using From = serve::RoutingKey::From;
+  Fields fields(node, "routing_key");
+  std::string header;
+  std::string cookie;
+  std::string input;
+  fields.text("header", header);
+  fields.text("cookie", cookie);
+  fields.text("input", input);
+  const int given = !header.empty() + !cookie.empty() + !input.empty();
+  if (given != 1) fields.fault(node, "'routing_key' has one of header, cookie and input");
+  TRY(fields.finish());
+  if (!header.empty()) key = {From::header, header};
+  if (!cookie.empty()) key = {From::cookie, cookie};
+  if (!input.empty()) key = {From::input, input};
+  return {};
+}
+
+Result<void> read_endpoint(const Node& node, Config& config) {
+  Fields fields(node, "endpoint");
+  EndpointSettings settings;
+  std::string model;
+  std::string automation;
+  std::string durability;
+  fields.text("model", model);
+  fields.text("automation", automation);
+  fields.text("durability", durability);
+  const Node* routing_key = fields.node("routing_key");
+  const Node* plan = fields.node("rollout");
+  if (!durability.empty() && durability != "interval" && durability != "always") {
+    fields.fault(node, fmt::format("'durability' is interval or always, not '{}'", durability));
+  }
+  TRY(fields.finish());
+  settings.durability_always = durability == "always";
+  if (routing_key != nullptr) TRY(read_routing_key(*routing_key, settings.routing_key));
+  if (plan != nullptr) settings.plan = TRY(rollout::parse_plan(*plan));
+  if (!automation.empty()) {
+    settings.automation = TRY(rollout::parse_automation(automation));
+    if (settings.automation != rollout::Automation::full) {
+      return fail(
+          Code::invalid_argument,
+          "{}: automation '{}' needs the review queue, which this version does not have; 'full' is "
+          "what it does",
+          node.where,
+          automation
+      );
+    }
+  }
+  if (!model.empty()) config.models.emplace_back(node.key, model);
+  config.controller.endpoints[node.key] = std::move(settings);
+  return {};
+}
+
+}  // namespace
+
+Result<void> apply_listen(std::string_view listen, http::ServerOptions& options) {
+  const std::size_t colon = listen.rfind(':');
+  std::uint16_t port = 0;
+  const std::string_view digits =
+      colon == std::string_view::npos ? std::string_view() : listen.substr(colon + 1);
+  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || rest != digits.data() + digits.size()) {
+    return fail(Code::invalid_argument, "'{}' is not HOST:PORT, such as 127.0.0.1:8080", listen);
+  }
+  std::string_view host = listen.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  options.address = host.empty() ? "0.0.0.0" : std::string(host);
+  options.port = port;
+  return {};
+}
+
+Result<void> read_config(std::string_view yaml, std::string_view file, Config& config) {
+  const Node document = TRY(rollout::read_yaml(yaml, file));
+  if (document.is_null()) return {};
+  if (!document.is_map()) {
+    return fail(
+        Code::invalid_argument, "{}: the file has the keys server, ledger and endpoints", file
+    );
+  }
+  TRY(rollout::refuse_unknown_keys(document, "the configuration", {"server", "ledger", "endpoints"})
+  );
+  if (const Node* node = document.find("server")) TRY(read_server(*node, config));
+  if (const Node* node = document.find("ledger")) TRY(read_ledger(*node, config));
+  if (const Node* node = document.find("endpoints"); node != nullptr && !node->is_null()) {
+    if (!node->is_map()) {
+      return fail(
+          Code::invalid_argument, "{}: 'endpoints' is a map from names to settings", node->where
+      );
+    }
+    for (const Node& endpoint : node->items) TRY(read_endpoint(endpoint, config));
+  }
+  return {};
+}
+
+Result<void> read_config_file(const std::string& path, Config& config) {
+  const std::string yaml = TRY(system_files().read(path));
+  return read_config(yaml, path, config);
+}
+
+}  // namespace weir::config

@@ -1,0 +1,71 @@
+#include "config/config.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::config {
+namespace {
+
+TEST(Config, FillsTheOptionsOfTheModules) {
+  Config config;
+  const auto read = read_config(
+      "server:\n  listen: '127.0.0.1:0'\n  max_body_bytes: 8MiB\n  idle_timeout: 5s\n"
+      "ledger:\n  retention: 30d\n  metadata: [x-team]\n"
+      "endpoints:\n  fraud:\n    model: fraud.onnx\n    routing_key: {header: x-user}\n"
+      "    durability: always\n    rollout: {stages: [{canary: 5}, {bake: 10m}]}\n",
+      "weir.yaml",
+      config
+  );
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(config.http.port, 0);
+  EXPECT_EQ(config.http.max_body_bytes, 8U << 20);
+  EXPECT_EQ(config.http.idle_timeout_us, 5 * us_per_second);
+  EXPECT_EQ(config.ledger.retention_us, 30 * us_per_day);
+  EXPECT_EQ(config.controller.metadata, std::vector<std::string>{"x-team"});
+  const auto& fraud = config.controller.endpoints.at("fraud");
+  EXPECT_EQ(fraud.routing_key.from, serve::RoutingKey::From::header);
+  EXPECT_EQ(fraud.routing_key.name, "x-user");
+  EXPECT_TRUE(fraud.durability_always);
+  EXPECT_EQ(fraud.plan->stages.size(), 2U);
+  EXPECT_EQ(config.models.front().first, "fraud");
+}
+
+TEST(Config, AnEmptyFileIsAllDefaults) {
+  Config config;
+  EXPECT_TRUE(read_config("", "weir.yaml", config).has_value());
+  EXPECT_EQ(config.http.port, 8080);
+}
+
+struct Fault {
+  const char* yaml;
+  const char* message_part;
+};
+
+TEST(Config, FaultsGiveTheLineAndTheFix) {
+  const Fault faults[] = {
+      {"server:\n  lisen: 127.0.0.1:1\n", "line 2"},
+      {"server:\n  lisen: 127.0.0.1:1\n", "lisen"},
+      {"sever: {}\n", "sever"},
+      {"server:\n  threads: 0\n", "from 1 to 1024"},
+      {"server:\n  threads: many\n", "'many'"},
+      {"server:\n  listen: nowhere\n", "HOST:PORT"},
+      {"server:\n  idle_timeout: 5\n", "duration"},
+      {"ledger:\n  enabled: perhaps\n", "true or false"},
+      {"ledger:\n  queue_bytes: 5 elephants\n", "64MiB"},
+      {"ledger: [1]\n", "map"},
+      {"endpoints:\n  x:\n    routing_key: {header: a, cookie: b}\n", "one of"},
+      {"endpoints:\n  x:\n    durability: never\n", "interval or always"},
+      {"endpoints:\n  x:\n    automation: assist\n", "review queue"},
+      {"endpoints: [x]\n", "map from names"},
+      {"a: b: c\n", "weir.yaml"},
+  };
+  for (const Fault& fault : faults) {
+    Config config;
+    const auto read = read_config(fault.yaml, "weir.yaml", config);
+    ASSERT_FALSE(read.has_value()) << fault.yaml;
+    EXPECT_NE(read.error().message.find(fault.message_part), std::string::npos)
+        << read.error().message;
+  }
+}
+
+}  // namespace
+}  // namespace weir::config
