@@ -26,6 +26,11 @@ struct Node {
 
   // The member of a map; nullptr when there is none.
   const Node* find(std::string_view name) const;
+
+  bool is_map() const { return kind == Kind::map; }
+  bool is_list() const { return kind == Kind::list; }
+  bool is_scalar() const { return kind == Kind::scalar; }
+  bool is_null() const { return kind == Kind::null; }
 };
 
 struct DocumentLimits {
@@ -42,9 +47,13 @@ Result<Node> read_yaml(
 Result<Node> read_json(std::string_view text, const DocumentLimits& limits = {});
 
 // An error when a map has a key that is not in the list; the message gives place, key and the keys
-// that are known.
+// that are known. Requires: a map.
 Result<void> refuse_unknown_keys(
     const Node& map, std::string_view what, const std::vector<std::string_view>& known
 );
+
+// A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD, so that whatever somebody
+// wrote can be read again.
+std::string json_quote(std::string_view text);
 
 }  // namespace weir::rollout
