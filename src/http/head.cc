@@ -79,7 +79,9 @@ std::optional<Refusal> parse_target(std::string_view target, Request& request) {
         "write it as a percent escape"
     );
   }
-  if (target.front() != '/' && target != "*") target = without_authority(target);
+  const std::string_view whole = target;
+  if (target.front() != '/') target = without_authority(target);
+  const bool is_absolute = target.size() != whole.size();
   const std::size_t fragment = target.find('#');
   if (fragment != std::string_view::npos) {
     return bad("the address has a '#'; what follows it is for the client alone");
@@ -87,8 +89,8 @@ std::optional<Refusal> parse_target(std::string_view target, Request& request) {
   const std::size_t query = target.find('?');
   request.path = target.substr(0, query);
   request.query = query == std::string_view::npos ? std::string_view() : target.substr(query + 1);
-  if (request.path.empty()) request.path = "/";  // "http://host?query"
-  if (request.path.front() == '/' || (request.path == "*" && request.method == Method::options)) {
+  if (request.path.empty() && is_absolute) request.path = "/";  // "http://host?query"
+  if (request.path.starts_with('/') || (request.path == "*" && request.method == Method::options)) {
     return std::nullopt;
   }
   return bad("the address in the request line does not begin with '/'");
