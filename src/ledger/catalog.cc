@@ -104,25 +104,27 @@ Snapshot Catalog::snapshot() const {
   const std::scoped_lock lock(mutex_);
   Snapshot snapshot;
   snapshot.held.reserve(entries_.size());
-  for (const CatalogEntry& entry : entries_) {
-    snapshot.held.push_back(entry.file);
-    std::string path = path_of(*entry.file);
-    switch (entry.file->kind()) {
-      case FileKind::segment:
-        snapshot.segments.push_back(std::move(path));
-        break;
-      case FileKind::feedback_segment:
-        snapshot.feedback_segments.push_back(std::move(path));
-        break;
-      case FileKind::records:
-        snapshot.endpoints[entry.facts.endpoint].records.push_back(std::move(path));
-        break;
-      case FileKind::feedback:
-        snapshot.endpoints[entry.facts.endpoint].feedback.push_back(std::move(path));
-        break;
-    }
-  }
+  for (const CatalogEntry& entry : entries_) add_to_snapshot(snapshot, *this, entry);
   return snapshot;
+}
+
+void add_to_snapshot(Snapshot& snapshot, const Catalog& catalog, const CatalogEntry& entry) {
+  snapshot.held.push_back(entry.file);
+  std::string path = catalog.path_of(*entry.file);
+  switch (entry.file->kind()) {
+    case FileKind::segment:
+      snapshot.segments.push_back(std::move(path));
+      break;
+    case FileKind::feedback_segment:
+      snapshot.feedback_segments.push_back(std::move(path));
+      break;
+    case FileKind::records:
+      snapshot.endpoints[entry.facts.endpoint].records.push_back(std::move(path));
+      break;
+    case FileKind::feedback:
+      snapshot.endpoints[entry.facts.endpoint].feedback.push_back(std::move(path));
+      break;
+  }
 }
 
 }  // namespace weir::ledger

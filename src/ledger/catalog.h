@@ -101,4 +101,7 @@ class Catalog {
   std::vector<CatalogEntry> entries_;
 };
 
+// Names one more file in a snapshot.
+void add_to_snapshot(Snapshot& snapshot, const Catalog& catalog, const CatalogEntry& entry);
+
 }  // namespace weir::ledger

@@ -159,6 +159,12 @@ Result<void> sync_file(const std::string& path) {
   return {};
 }
 
+Result<void> sync_all(const std::string& folder) {
+  const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0 || ::syncfs(fd.get()) != 0) return tl::unexpected(system_error("sync", folder));
+  return {};
+}
+
 Result<void> remove_tree(const std::string& folder) {
   std::error_code error;
   fs::remove_all(folder, error);

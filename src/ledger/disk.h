@@ -46,6 +46,8 @@ Result<void> truncate_file(const std::string& path, std::uint64_t size);
 Result<void> set_modified(const std::string& path, Moment time);
 // fsync of a file that another process wrote.
 Result<void> sync_file(const std::string& path);
+// One sync of the whole file system that holds the folder: cheaper than many single ones.
+Result<void> sync_all(const std::string& folder);
 Result<void> remove_tree(const std::string& folder);
 
 // A lock between processes, held until it is destroyed or the process ends.

@@ -6,20 +6,24 @@
 namespace weir::ledger {
 namespace {
 
-// Rows in one block, so that a large upload stays far below the limits of a block.
+// A block takes no more, so that a large upload stays far below the limits of a block.
 constexpr std::size_t rows_per_block = 65'536;
+constexpr std::size_t bytes_per_block = 16U << 20;
 
 Result<void> append_rows(
     SegmentLog& log, std::string_view endpoint, std::span<const Feedback> feedback
 ) {
   tensor::Columns columns(feedback_specs());
-  while (!feedback.empty()) {
-    const auto part = feedback.first(std::min(feedback.size(), rows_per_block));
-    feedback = feedback.subspan(part.size());
-    columns.clear();
-    for (const Feedback& one : part) append_feedback_row(columns, one);
+  std::size_t bytes = 0;
+  for (const Feedback& one : feedback) {
+    append_feedback_row(columns, one);
+    bytes += one.id.size() + one.text.size();
+    if (columns.rows() < rows_per_block && bytes < bytes_per_block) continue;
     TRY(log.append(endpoint, columns));
+    columns.clear();
+    bytes = 0;
   }
+  if (columns.rows() > 0) TRY(log.append(endpoint, columns));
   return {};
 }
 

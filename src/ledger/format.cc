@@ -198,11 +198,13 @@ Result<ColumnChunk> decode_column(
   chunk.data = cursor.take_bytes(data_bytes);
   if (cursor.is_broken()) return damaged();
 
-  std::size_t decoded = data_bytes;
+  // What the rows take once they are columns again, which is what the limit is about.
+  std::size_t decoded = variable ? std::size_t{rows} * sizeof(std::uint32_t) : element * rows;
+  if (variable && chunk.encoding == Encoding::plain) decoded += data_bytes;
   if (chunk.encoding == Encoding::null && data_bytes != 0) return damaged();
   if (chunk.encoding == Encoding::constant) {
     if (variable ? data_bytes % element != 0 : data_bytes != element) return damaged();
-    decoded = data_bytes * rows;
+    if (variable) decoded += data_bytes * rows;
   }
   if (chunk.encoding == Encoding::plain) {
     if (variable ? !are_ends_valid(chunk.ends, data_bytes, element)

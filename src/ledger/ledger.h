@@ -68,8 +68,10 @@ struct LedgerStatus {
   std::uint64_t backlog_segments = 0;  // Sealed, waiting for compaction.
   std::uint64_t compactions = 0;
   std::uint64_t compacted_rows = 0;
+  std::uint64_t merges = 0;
   std::uint64_t erased_rows = 0;
   std::uint64_t expired_files = 0;
+  std::uint64_t lost_rows = 0;     // Found damaged when they were compacted.
   std::string compaction_failure;  // Of the last try; empty when it went well.
 };
 

@@ -47,7 +47,8 @@ class Names {
   }
 
   std::string choose(std::string_view name, std::string_view prefix) {
-    if (!name.empty() && taken_.insert(lower(name)).second) return std::string(name);
+    const bool is_ours = name.empty() || lower(name).starts_with("weir_");
+    if (!is_ours && taken_.insert(lower(name)).second) return std::string(name);
     const std::string with_prefix = fmt::format("{}_{}", prefix, name);
     std::string candidate = with_prefix;
     for (int number = 2; !taken_.insert(lower(candidate)).second; ++number) {

@@ -48,7 +48,8 @@ std::span<const tensor::ColumnSpec> head_specs();
 
 // The columns of an endpoint's records: head_specs, then client metadata, features and outputs. A
 // name that is taken becomes metadata_NAME, feature_NAME or output_NAME (and _2, _3 … after that).
-// Names are compared without regard to ASCII case, as SQL does; `label` and `day` are taken too.
+// Names are compared without regard to ASCII case, as SQL does; `label`, `day` and
+// everything that begins with `weir_` are taken too.
 std::shared_ptr<const tensor::ColumnSpecs> record_specs(
     std::span<const tensor::ColumnSpec> features,
     std::span<const tensor::ColumnSpec> outputs,

@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
 #include "ledger/snapshot.h"
 
 // What SQL sees of the ledger. For an endpoint `fraud` there are three views:
@@ -27,16 +26,5 @@ struct SqlViews {
 SqlViews make_views(
     const Snapshot& snapshot, std::span<const std::string> endpoints, std::string_view query
 );
-
-// Whether a query could look at a column named `name`: it says so, or it has a star that is not
-// count(*), or a statement that shows columns. Errs towards yes.
-bool can_see_column(std::string_view query, std::string_view name);
-
-// Whether the query contains this name, as an identifier or inside a quoted one. Errs towards yes.
-bool mentions(std::string_view query, std::string_view name);
-
-// "fraud" as an SQL identifier and as an SQL text.
-std::string quote_identifier(std::string_view name);
-std::string quote_text(std::string_view text);
 
 }  // namespace weir::ledger
