@@ -18,8 +18,6 @@ constexpr std::uint32_t category_bit = 1U << 31;
 constexpr std::uint32_t no_place = std::numeric_limits<std::uint32_t>::max();
 constexpr std::int32_t lowest_key = std::numeric_limits<std::int32_t>::min();
 constexpr std::int32_t highest_key = std::numeric_limits<std::int32_t>::max();
-// LightGBM's kZeroThreshold.
-constexpr float zero_threshold = 1e-35F;
 // Categories are whole numbers below this.
 constexpr std::uint32_t category_limit = 1U << 31;
 
@@ -94,13 +92,14 @@ const std::vector<double>& Forest::values<double>() const {
 
 void Forest::make_keys(const float* values, std::int32_t* keys) const {
   for (const std::uint32_t column : columns_) {
-    const float value = values[column];
+    const float raw = values[column];
+    const float value = std::fabs(raw) <= options_.zero_limit ? 0.0F : raw;
     const bool is_missing = value != value;
     const std::int32_t key = key_of(value);
     keys[missing_right] = is_missing ? highest_key : key;
     keys[missing_left] = is_missing ? lowest_key : key;
     if (copies_ > 2) {
-      const bool is_zero = is_missing || std::fabs(value) <= zero_threshold;
+      const bool is_zero = is_missing || value == 0.0F;
       keys[zero_missing_right] = is_zero ? highest_key : key;
       keys[zero_missing_left] = is_zero ? lowest_key : key;
     }

@@ -38,7 +38,7 @@ struct SourceNode {
   // Comparison says. NaN is refused.
   double threshold = 0;
   bool is_missing_left = false;    // Where NaN goes.
-  bool is_zero_missing = false;    // Then |value| <= 1e-35 goes where NaN goes (LightGBM).
+  bool is_zero_missing = false;    // Then 0 goes where NaN goes.
   std::int64_t category_set = -1;  // From ForestBuilder::add_categories; -1 = a numeric split.
 };
 
@@ -57,6 +57,7 @@ struct ForestOptions {
   Comparison comparison = Comparison::less;
   Precision precision = Precision::fp32;
   CategoryRule categories;
+  float zero_limit = 0;  // Values that are no further from zero are zero.
   std::uint32_t feature_count = 0;
   std::uint32_t group_count = 1;
   std::uint32_t max_nodes = 1U << 28;

@@ -131,6 +131,7 @@ Result<ForestOptions> make_options(const Header& header, std::uint32_t max_nodes
   options.comparison = Comparison::less_or_equal;
   options.precision = Precision::fp64;
   options.categories = {.is_member_left = true, .is_negative_fraction_zero = true};
+  options.zero_limit = 1e-35F;  // Its predictors leave such values out of a row.
   options.feature_count = static_cast<std::uint32_t>(header.max_feature_index) + 1;
   options.group_count = static_cast<std::uint32_t>(header.trees_per_iteration);
   options.max_nodes = max_nodes;

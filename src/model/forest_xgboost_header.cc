@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array objectives{
     Objective{"binary:logistic", Task::binary, Link::logistic, StartLink::logit},
-    Objective{"binary:logitraw", Task::other, Link::identity, StartLink::logit},
+    Objective{"binary:logitraw", Task::other, Link::identity, StartLink::identity},
     Objective{"binary:hinge", Task::binary, Link::step, StartLink::identity},
     Objective{"multi:softprob", Task::multiclass, Link::softmax, StartLink::identity},
     Objective{"multi:softmax", Task::multiclass, Link::softmax, StartLink::identity},
