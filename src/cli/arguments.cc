@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include <optional>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -61,7 +62,6 @@ class Parser {
   std::optional<Command> chosen_;
   ServeArguments serve_;
   WorkerArguments worker_;
-  DemoArguments demo_;
   StatusArguments status_;
   DeployArguments deploy_;
   MoveArguments promote_{.client = {}, .action = "promote"};
@@ -97,11 +97,6 @@ void Parser::add_server_commands() {
       ->capture_default_str();
 
   add("worker", "SQL in a process of its own; started by serve", worker_).group("");
-
-  CLI::App& demo = add("demo", "Launch three models on real data and watch", demo_);
-  demo.add_option("--data", demo_.data, "Folder for the demo's data")->capture_default_str();
-  demo.add_flag("--keep", demo_.keep, "Leave the server running at the end");
-  demo.add_flag("--plain", demo_.plain, "One line an event, no live view");
 }
 
 void Parser::add_move(const char* name, const char* help, MoveArguments& arguments) {

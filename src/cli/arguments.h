@@ -29,11 +29,6 @@ struct ServeArguments {
   std::string log_level = "info";
 };
 struct WorkerArguments {};
-struct DemoArguments {
-  std::string data = "demo-data";
-  bool keep = false;
-  bool plain = false;
-};
 struct StatusArguments {
   ClientArguments client;
   std::string endpoint;  // Empty: the server and all endpoints.
@@ -102,7 +97,6 @@ struct TrainArguments {
 using Command = std::variant<
     ServeArguments,
     WorkerArguments,
-    DemoArguments,
     StatusArguments,
     DeployArguments,
     MoveArguments,

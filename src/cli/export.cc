@@ -27,7 +27,7 @@ Result<std::string> format_of(const std::string& path) {
   );
 }
 
-std::string quoted(std::string_view name) {
+std::string quote_identifier(std::string_view name) {
   std::string text = "\"";
   for (const char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
   return text + '"';
@@ -62,7 +62,7 @@ Result<int> run_export(const ExportArguments& arguments) {
                                 ? fmt::format(
                                       "SELECT * FROM {} WHERE label IS NOT NULL AND arm <> "
                                       "'shadow' ORDER BY time, id, row",
-                                      quoted(arguments.endpoint)
+                                      quote_identifier(arguments.endpoint)
                                   )
                                 : arguments.sql;
   json::value made = TRY(client.post("/exports", {{"query", query}, {"format", format}}));
