@@ -69,7 +69,7 @@ void Connection::on_expired() {
   switch (wait) {
     case Wait::warm:
       scratch_.reset();
-      context_.waits.set(*this, Wait::idle, context_.now_ns);
+      context_.waits.set(*this, Wait::idle, deadline_ns);
       return;
     case Wait::head:
       context_.counts.timeouts.add();

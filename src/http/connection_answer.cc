@@ -71,7 +71,7 @@ void Connection::finish_stream() {
   CHECK(is_exchange_open_, "a stream ends once");
   if (state_ == State::closed) return end_lost_exchange();
   is_exchange_open_ = false;
-  state_ = State::closing;
+  after_answer();
   if (!is_advancing_) schedule();
 }
 
@@ -152,11 +152,7 @@ void Connection::write_answer(
 
 // On to the next request of this connection, or to its end.
 void Connection::after_answer() {
-  if (!keeps_alive_) {
-    state_ = State::closing;
-    return;
-  }
-  state_ = State::head;
+  state_ = keeps_alive_ ? State::head : State::closing;
   memory_->begin = next_begin_;
   if (next_begin_ == memory_->input.size()) {
     memory_->input.clear();

@@ -48,6 +48,7 @@ Connection::Progress Connection::begin_body(std::size_t head_bytes) {
   } else {
     body_place_ = BodyPlace::own_buffer;
     memory_->body.append(arrived);
+    next_begin_ = memory_->input.size();
   }
   state_ = State::body;
   context_.waits.set(*this, Wait::body, context_.now_ns);
