@@ -37,6 +37,12 @@ Result<void> configure(
   return {};
 }
 
+Result<void> check_begin(std::string_view sql) {
+  if (begins_like_reading(sql)) return {};
+  if (without_end(sql).empty()) return fail(Code::invalid_argument, "the SQL text is empty");
+  return fail(Code::invalid_argument, "{}", only_reading);
+}
+
 }  // namespace
 
 Error database_error(std::string_view message) {
@@ -137,21 +143,29 @@ Result<std::unique_ptr<Rows>> Database::read(std::string_view sql) {
 }
 
 Result<std::unique_ptr<Rows>> Database::read_untrusted(std::string_view sql) {
+  TRY(check_begin(sql));
   if (const auto explained = split_explain(sql)) {
     // EXPLAIN ANALYZE runs what it explains, whatever that is, so the inner statement is checked
     // by itself, and what runs is this program's own EXPLAIN in front of exactly that text.
     if (explained->inner.starts_with('(')) {
       return fail(Code::invalid_argument, "write EXPLAIN without parentheses around the query");
     }
-    TRY(check_untrusted(explained->inner));
+    TRY(check_untrusted(explained->inner, Pivots::refuse));
     return read_one(explained->prefix + "\n" + std::string(explained->inner), Trust::ours);
   }
   return read_one(sql, Trust::person);
 }
 
-Result<void> Database::check_untrusted(std::string_view sql) {
+Result<void> Database::check_untrusted(std::string_view sql, Pivots pivots) {
+  TRY(check_begin(sql));
   const std::string text(without_end(sql));
   Statements statements = TRY(Statements::parse(*library_, connection_, text));
+  if (statements.count() > 1 && pivots == Pivots::refuse) {
+    return fail(
+        Code::invalid_argument,
+        "EXPLAIN takes one statement, and a PIVOT only with its values: ON x IN (…)"
+    );
+  }
   if (statements.count() > 1) return check_pivot(text, statements.count());
   return check_reads(TRY(statements.prepare(0)));
 }

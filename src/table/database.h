@@ -73,7 +73,9 @@ class Database {
 
   // Ok when the text is one statement that only reads and gives rows that can be copied to a
   // file, so that it may stand within parentheses.
-  Result<void> check_untrusted(std::string_view sql);
+  // A PIVOT without a list of values is several statements for the database.
+  enum class Pivots { allow, refuse };
+  Result<void> check_untrusted(std::string_view sql, Pivots pivots = Pivots::allow);
 
   void interrupt() { library_->interrupt(connection_); }
 

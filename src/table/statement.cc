@@ -17,8 +17,8 @@ bool is_word(char letter) {
   return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_';
 }
 
-// Blanks and comments at the beginning. A nested comment is not understood: what is left of it is
-// then no SQL, and the statement is refused.
+// Without the blanks and comments at its beginning. Empty when a comment does not end or holds
+// another one: where such a one ends is not for us to guess, so the statement is refused.
 std::string_view skip_blanks(std::string_view text) {
   for (;;) {
     while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
@@ -27,6 +27,7 @@ std::string_view skip_blanks(std::string_view text) {
       end = text.find('\n');
     } else if (text.starts_with("/*")) {
       end = text.find("*/", 2);
+      if (end != std::string_view::npos && text.find("/*", 2) < end) return {};
       if (end != std::string_view::npos) ++end;
     } else {
       return text;
@@ -121,6 +122,28 @@ std::string_view to_string(duckdb_statement_type type) {
       "MERGE"};
   const auto index = static_cast<std::size_t>(type);
   return index < names.size() ? names[index] : names[0];
+}
+
+bool begins_like_reading(std::string_view sql) {
+  constexpr std::array<std::string_view, 13> words = {
+      "SELECT",
+      "WITH",
+      "FROM",
+      "VALUES",
+      "TABLE",
+      "DESCRIBE",
+      "DESC",
+      "SUMMARIZE",
+      "SHOW",
+      "EXPLAIN",
+      "PIVOT",
+      "UNPIVOT",
+      "("};
+  const std::string_view text = skip_blanks(sql);
+  return std::ranges::any_of(words, [&](std::string_view word) {
+    std::string_view rest = text;
+    return word == "(" ? text.starts_with('(') : take_word(rest, word);
+  });
 }
 
 std::optional<Explained> split_explain(std::string_view sql) {

@@ -74,6 +74,11 @@ class Statements {
 // "SELECT", "COPY", … for messages.
 std::string_view to_string(duckdb_statement_type type);
 
+// Whether the text begins like a statement that reads: with one of a few words, behind blanks and
+// comments. This is not the check of what a statement does, only a gate before it: some statements
+// act already when they are prepared (EXPORT DATABASE makes its folder).
+bool begins_like_reading(std::string_view sql);
+
 // An EXPLAIN taken apart: `prefix` is "EXPLAIN" with its options as this program writes them,
 // `inner` the text that follows. Nothing when the text does not begin with EXPLAIN.
 struct Explained {

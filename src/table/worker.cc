@@ -203,9 +203,7 @@ Result<std::uint64_t> Worker::execute(std::string_view sql) {
   return result.rows;
 }
 
-Result<std::uint64_t> Worker::read(
-    std::string_view sql, std::uint64_t batch_rows, const Sink& sink
-) {
+Result<QueryResult> Worker::read(std::string_view sql, std::uint64_t batch_rows, const Sink& sink) {
   Request request;
   request.kind = PacketKind::read;
   request.sql = sql;
@@ -213,8 +211,7 @@ Result<std::uint64_t> Worker::read(
   request.max_bytes = max_batch_bytes;
   const Part part = [&](Packet& packet) -> Result<void> { return sink(TRY(query_result(packet))); };
   Packet done = TRY(impl_->call(std::move(request), impl_->options.execute_timeout_us, part));
-  const QueryResult result = TRY(query_result(done));
-  return result.rows;
+  return query_result(done);
 }
 
 Result<FloatMatrix> Worker::read_matrix(std::string_view sql) {

@@ -94,10 +94,10 @@ class Worker {
   Result<std::uint64_t> execute(std::string_view sql);
 
   // The rows of one trusted statement, in batches of up to `batch_rows`, each handed to `sink`
-  // while the worker reads on; an error of the sink ends the reading. Returns the number of rows.
-  // The sink must not call this worker.
+  // while the worker reads on; an error of the sink ends the reading. Returns the columns and the
+  // number of all rows, without JSON text. The sink must not call this worker.
   using Sink = std::function<Result<void>(QueryResult&& batch)>;
-  Result<std::uint64_t> read(std::string_view sql, std::uint64_t batch_rows, const Sink& sink);
+  Result<QueryResult> read(std::string_view sql, std::uint64_t batch_rows, const Sink& sink);
 
   // The rows of a trusted query whose columns are all FLOAT.
   Result<FloatMatrix> read_matrix(std::string_view sql);

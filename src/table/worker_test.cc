@@ -335,7 +335,8 @@ TEST(Worker, ReadsAllRowsInBatches) {
       }
   );
   ASSERT_TRUE(total) << total.error().message;
-  EXPECT_EQ(*total, 250U);
+  EXPECT_EQ(total->rows, 250U);
+  EXPECT_EQ(total->columns, (std::vector<ColumnInfo>{{"a", "BIGINT"}}));
   EXPECT_EQ(sizes, (std::vector<std::uint64_t>{100, 100, 50}));
   EXPECT_EQ(first, R"([{"a":0},{"a":1})");
 }
