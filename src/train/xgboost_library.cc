@@ -46,12 +46,12 @@ Result<XgboostLibrary> load_xgboost(const std::string& path) {
   load(functions.version, "XGBoostVersion");
   load(functions.matrix_create, "XGDMatrixCreateFromMat");
   load(functions.matrix_set_floats, "XGDMatrixSetFloatInfo");
-  load(functions.matrix_set_texts, "XGDMatrixSetStrFeatureInfo");
   load(functions.matrix_free, "XGDMatrixFree");
   load(functions.booster_create, "XGBoosterCreate");
   load(functions.booster_set, "XGBoosterSetParam");
   load(functions.booster_update, "XGBoosterUpdateOneIter");
   load(functions.booster_evaluate, "XGBoosterEvalOneIter");
+  load(functions.booster_set_texts, "XGBoosterSetStrFeatureInfo");
   load(functions.booster_save, "XGBoosterSaveModel");
   load(functions.booster_free, "XGBoosterFree");
   if (missing != nullptr) {

@@ -14,31 +14,33 @@ using XgboostHandle = void*;
 
 // Every function that can fail returns 0 for success; get_last_error then says why it did not.
 struct XgboostLibrary {
-  const char* (*get_last_error)();
-  void (*version)(int* major, int* minor, int* patch);
-  int (*matrix_create
-  )(const float* values,
-    std::uint64_t rows,
-    std::uint64_t columns,
-    float missing,
-    XgboostHandle* out);
-  int (*matrix_set_floats
-  )(XgboostHandle matrix, const char* field, const float* values, std::uint64_t size);
-  int (*matrix_set_texts
-  )(XgboostHandle matrix, const char* field, const char** texts, std::uint64_t size);
-  int (*matrix_free)(XgboostHandle matrix);
-  int (*booster_create)(const XgboostHandle* matrices, std::uint64_t size, XgboostHandle* out);
-  int (*booster_set)(XgboostHandle booster, const char* name, const char* value);
-  int (*booster_update)(XgboostHandle booster, int round, XgboostHandle matrix);
-  int (*booster_evaluate
-  )(XgboostHandle booster,
-    int round,
-    XgboostHandle* matrices,
-    const char** names,
-    std::uint64_t size,
-    const char** out);
-  int (*booster_save)(XgboostHandle booster, const char* path);
-  int (*booster_free)(XgboostHandle booster);
+  using Handle = XgboostHandle;
+  using Size = std::uint64_t;
+  using GetLastError = const char*();
+  using Version = void(int* major, int* minor, int* patch);
+  using MatrixCreate = int(const float* values, Size rows, Size width, float missing, Handle* out);
+  using MatrixSetFloats = int(Handle, const char* field, const float* values, Size size);
+  using BoosterCreate = int(const Handle* matrices, Size size, Handle* out);
+  using BoosterSet = int(Handle, const char* name, const char* value);
+  using BoosterUpdate = int(Handle, int round, Handle matrix);
+  using BoosterEvaluate =
+      int(Handle, int round, Handle* matrices, const char** names, Size size, const char** out);
+  using BoosterSetTexts = int(Handle, const char* field, const char** texts, Size size);
+  using BoosterSave = int(Handle, const char* path);
+  using Free = int(Handle);
+
+  GetLastError* get_last_error;
+  Version* version;
+  MatrixCreate* matrix_create;
+  MatrixSetFloats* matrix_set_floats;
+  Free* matrix_free;
+  BoosterCreate* booster_create;
+  BoosterSet* booster_set;
+  BoosterUpdate* booster_update;
+  BoosterEvaluate* booster_evaluate;
+  BoosterSetTexts* booster_set_texts;
+  BoosterSave* booster_save;
+  Free* booster_free;
 };
 
 // From `path`, or from the environment variable WEIR_XGBOOST, or as the system's libxgboost.so.

@@ -24,12 +24,10 @@ Result<void> check(const XgboostLibrary& library, int status, const char* what) 
   return fail(Code::internal, "XGBoost cannot {}: {}", what, reason);
 }
 
-// The rows as XGBoost holds them. A model's features get their names from here.
+// The rows as XGBoost holds them.
 class Matrix {
  public:
-  static Result<Matrix> create(
-      const XgboostLibrary& library, const TrainData& data, const TrainOptions& options
-  ) {
+  static Result<Matrix> create(const XgboostLibrary& library, const TrainData& data) {
     XgboostHandle handle = nullptr;
     const float missing = std::numeric_limits<float>::quiet_NaN();
     TRY(check(
@@ -45,15 +43,6 @@ class Matrix {
         library.matrix_set_floats(handle, "label", data.labels.data(), data.labels.size()),
         "take the labels"
     ));
-    std::vector<const char*> names;
-    for (const std::string& name : options.feature_names) names.push_back(name.c_str());
-    if (!names.empty()) {
-      TRY(check(
-          library,
-          library.matrix_set_texts(handle, "feature_name", names.data(), names.size()),
-          "take the names of the features"
-      ));
-    }
     return matrix;
   }
   Matrix(Matrix&& other) noexcept
@@ -109,6 +98,17 @@ class Booster {
         "measure the model"
     ));
     return std::string(text);
+  }
+
+  // What the model says about its features.
+  Result<void> name_features(const std::vector<std::string>& names) {
+    std::vector<const char*> texts;
+    for (const std::string& name : names) texts.push_back(name.c_str());
+    return check(
+        *library_,
+        library_->booster_set_texts(handle_, "feature_name", texts.data(), texts.size()),
+        "take the names of the features"
+    );
   }
 
   Result<void> save(const std::string& path) {
@@ -281,7 +281,7 @@ Result<TrainReport> train_xgboost(
   }
   const XgboostLibrary library = TRY(load_xgboost(options.library));
   const std::int64_t begin_ns = monotonic_ns();
-  const Matrix matrix = TRY(Matrix::create(library, data, options));
+  const Matrix matrix = TRY(Matrix::create(library, data));
   Booster booster = TRY(Booster::create(library, matrix));
   TRY(configure(booster, options));
   const int rounds = static_cast<int>(options.trees);
@@ -297,10 +297,11 @@ Result<TrainReport> train_xgboost(
   report.library_version = fmt::format("{}.{}.{}", major, minor, patch);
   add_metrics(TRY(booster.evaluate(rounds - 1, matrix, "train")), "train", report);
   if (has_validation) {
-    const Matrix held_out = TRY(Matrix::create(library, validation, options));
+    const Matrix held_out = TRY(Matrix::create(library, validation));
     const std::string text = TRY(booster.evaluate(rounds - 1, held_out, "validation"));
     add_metrics(text, "validation", report);
   }
+  if (!options.feature_names.empty()) TRY(booster.name_features(options.feature_names));
   // XGBoost takes the format from the ending.
   const std::string temporary = path + (is_json ? ".tmp.json" : ".tmp.ubj");
   TRY(booster.save(temporary));
