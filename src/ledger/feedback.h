@@ -17,13 +17,13 @@ namespace weir::ledger {
 struct Feedback {
   enum class Kind : std::uint8_t { label, event, tag };
 
-  std::string id;
+  std::string id = {};
   std::uint32_t row = 0;
   Kind kind = Kind::label;
-  std::string text;             // The label, the name of the event or the tag.
-  std::optional<double> value;  // Of an event.
-  Moment time = 0;              // When it became true; the latest label counts.
-  Moment recorded_at = 0;       // When it arrived.
+  std::string text = {};             // The label, the name of the event or the tag.
+  std::optional<double> value = {};  // Of an event.
+  Moment time = 0;                   // When it became true; the latest label counts.
+  Moment recorded_at = 0;            // When it arrived.
 };
 
 // "label", "event", "tag".

@@ -22,12 +22,12 @@ namespace weir::ledger {
 
 // A prediction as the recorder hands it over. It borrows.
 struct IndexedPrediction {
-  std::string_view id;
+  std::string_view id = {};
   std::uint32_t row = 0;
   Moment recorded_at = 0;  // Records of one request have the same; it tells requests apart.
   std::uint32_t version = 0;
-  std::string_view arm;
-  std::string_view predicted;  // Empty: nothing to compare a label with.
+  std::string_view arm = {};
+  std::string_view predicted = {};  // Empty: nothing to compare a label with.
 };
 
 // What became of a batch of feedback. accepted = matched + waiting; a duplicate or corrected label
@@ -44,7 +44,7 @@ struct FeedbackCounts {
 // Live accuracy of one version in one arm, over all labels that were matched here.
 struct ArmAccuracy {
   std::uint32_t version = 0;
-  std::string arm;
+  std::string arm = {};
   std::uint64_t predictions = 0;  // Inserted so far.
   std::uint64_t labelled = 0;
   std::uint64_t correct = 0;  // Label and prediction are the same class.

@@ -18,23 +18,23 @@ namespace weir::ledger {
 
 // The fixed columns of a record. It borrows its texts.
 struct RecordHead {
-  std::string_view id;
+  std::string_view id = {};
   std::uint32_t row = 0;
   Moment time = 0;         // When it happened, as the client says; else recorded_at.
   Moment recorded_at = 0;  // When the request arrived.
   std::uint32_t version = 0;
-  std::string_view arm;    // primary, candidate, shadow, human
-  std::string_view stage;  // Empty while no rollout runs, like rollout.
-  std::string_view rollout;
-  std::string_view reason;                // Why this arm answered.
-  double propensity = 1.0;                // The probability with which the arm was chosen.
-  std::optional<std::uint64_t> key_hash;  // See hash_key; null without a routing key.
-  std::string_view module;                // Of a pipeline; empty otherwise.
-  bool is_error = false;                  // status: "error" or "ok".
-  std::string_view error;                 // Null unless is_error.
-  std::string_view decision;
-  std::optional<double> score;
-  std::optional<std::string_view> predicted;  // See canonical_label.
+  std::string_view arm = {};    // primary, candidate, shadow, human
+  std::string_view stage = {};  // Empty while no rollout runs, like rollout.
+  std::string_view rollout = {};
+  std::string_view reason = {};                // Why this arm answered.
+  double propensity = 1.0;                     // The probability with which the arm was chosen.
+  std::optional<std::uint64_t> key_hash = {};  // See hash_key; null without a routing key.
+  std::string_view module = {};                // Of a pipeline; empty otherwise.
+  bool is_error = false;                       // status: "error" or "ok".
+  std::string_view error = {};                 // Null unless is_error.
+  std::string_view decision = {};
+  std::optional<double> score = {};
+  std::optional<std::string_view> predicted = {};  // See canonical_label.
   double latency_us = 0;
   double queue_us = 0;
   double run_us = 0;

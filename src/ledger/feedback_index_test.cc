@@ -1,0 +1,206 @@
+#include "ledger/feedback_index.h"
+
+#include <thread>
+
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+namespace weir::ledger {
+namespace {
+
+FeedbackIndex small_index(std::size_t records = 1'024, std::size_t labels = 64) {
+  return FeedbackIndex({.recent_records = records, .max_arms = 8, .recent_labels = labels});
+}
+
+void insert(FeedbackIndex& index, const IndexedPrediction& prediction) {
+  index.insert(std::span(&prediction, 1));
+}
+
+FeedbackCounts label(
+    FeedbackIndex& index, const std::string& id, const std::string& text, Moment seconds = 10
+) {
+  const Feedback feedback{.id = id, .text = text, .time = seconds * us_per_second};
+  return index.apply(std::span(&feedback, 1));
+}
+
+ArmAccuracy arm(const FeedbackIndex& index, std::string_view name) {
+  for (const ArmAccuracy& accuracy : index.accuracy()) {
+    if (accuracy.arm == name) return accuracy;
+  }
+  return {};
+}
+
+TEST(FeedbackIndex, MatchesALabelWithTheAnswerAndTheShadowsOfItsRequest) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .recorded_at = 5, .version = 1, .arm = "primary", .predicted = "1"});
+  insert(index, {.id = "a", .recorded_at = 5, .version = 2, .arm = "shadow", .predicted = "0"});
+  const FeedbackCounts counts = label(index, "a", "1");
+  EXPECT_EQ(counts.accepted, 1U);
+  EXPECT_EQ(counts.matched, 1U);
+  EXPECT_EQ(counts.waiting, 0U);
+  EXPECT_EQ(arm(index, "primary").labelled, 1U);
+  EXPECT_EQ(arm(index, "primary").correct, 1U);
+  EXPECT_EQ(arm(index, "shadow").labelled, 1U);
+  EXPECT_EQ(arm(index, "shadow").correct, 0U);
+}
+
+TEST(FeedbackIndex, TellsRowsOfARequestApart) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .row = 0, .version = 1, .arm = "primary", .predicted = "1"});
+  insert(index, {.id = "a", .row = 1, .version = 1, .arm = "primary", .predicted = "0"});
+  const Feedback feedback{.id = "a", .row = 1, .text = "0"};
+  EXPECT_EQ(index.apply(std::span(&feedback, 1)).matched, 1U);
+  EXPECT_EQ(arm(index, "primary").labelled, 1U);
+  EXPECT_EQ(arm(index, "primary").correct, 1U);
+  EXPECT_EQ(index.repeated_ids(), 0U);
+}
+
+TEST(FeedbackIndex, CountsALabelWithoutAPredictionAsWaiting) {
+  FeedbackIndex index = small_index();
+  const FeedbackCounts counts = label(index, "nobody", "1");
+  EXPECT_EQ(counts.accepted, 1U);
+  EXPECT_EQ(counts.waiting, 1U);
+  EXPECT_EQ(counts.matched, 0U);
+}
+
+TEST(FeedbackIndex, MatchesALabelThatOvertookItsRecord) {
+  FeedbackIndex index = small_index();
+  label(index, "a", "1");
+  insert(index, {.id = "a", .recorded_at = 5, .version = 1, .arm = "primary", .predicted = "1"});
+  EXPECT_EQ(arm(index, "primary").correct, 1U);
+  EXPECT_EQ(index.totals().waiting, 0U);
+  EXPECT_EQ(index.totals().matched, 1U);
+}
+
+TEST(FeedbackIndex, KeepsABoundedNumberOfLabelsThatWait) {
+  FeedbackIndex index = small_index(1'024, 2);
+  for (const char* id : {"a", "b", "c"}) label(index, id, "1");
+  for (const char* id : {"a", "b", "c"}) {
+    insert(index, {.id = id, .version = 1, .arm = "primary", .predicted = "1"});
+  }
+  EXPECT_EQ(arm(index, "primary").labelled, 2U);
+  EXPECT_EQ(index.totals().waiting, 1U);
+}
+
+TEST(FeedbackIndex, GivesTheLabelToAShadowThatComesLate) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .recorded_at = 5, .version = 1, .arm = "primary", .predicted = "1"});
+  label(index, "a", "0");
+  insert(index, {.id = "a", .recorded_at = 5, .version = 2, .arm = "shadow", .predicted = "0"});
+  EXPECT_EQ(arm(index, "shadow").correct, 1U);
+}
+
+TEST(FeedbackIndex, CountsTheSameLabelAgainAsADuplicateAndOnce) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .version = 1, .arm = "primary", .predicted = "1"});
+  label(index, "a", "1");
+  const FeedbackCounts counts = label(index, "a", "1.0");
+  EXPECT_EQ(counts.duplicate, 1U);
+  EXPECT_EQ(counts.matched, 1U);
+  EXPECT_EQ(arm(index, "primary").labelled, 1U);
+}
+
+TEST(FeedbackIndex, LetsALaterLabelCorrectAnEarlierOneButNotTheOtherWayRound) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .version = 1, .arm = "primary", .predicted = "1"});
+  label(index, "a", "0", 10);
+  EXPECT_EQ(arm(index, "primary").correct, 0U);
+  EXPECT_EQ(label(index, "a", "1", 20).corrected, 1U);
+  EXPECT_EQ(arm(index, "primary").correct, 1U);
+  EXPECT_EQ(arm(index, "primary").labelled, 1U);
+  EXPECT_EQ(label(index, "a", "0", 15).corrected, 0U);
+  EXPECT_EQ(arm(index, "primary").correct, 1U);
+}
+
+TEST(FeedbackIndex, JoinsTheNewestRequestOfARepeatedIdAndCountsTheRepeat) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .recorded_at = 5, .version = 1, .arm = "primary", .predicted = "1"});
+  insert(index, {.id = "a", .recorded_at = 9, .version = 2, .arm = "candidate", .predicted = "1"});
+  insert(index, {.id = "a", .recorded_at = 5, .version = 3, .arm = "shadow", .predicted = "1"});
+  EXPECT_EQ(index.repeated_ids(), 1U);
+  label(index, "a", "1");
+  EXPECT_EQ(arm(index, "candidate").labelled, 1U);
+  EXPECT_EQ(arm(index, "primary").labelled, 0U);
+  EXPECT_EQ(arm(index, "shadow").labelled, 0U);
+}
+
+TEST(FeedbackIndex, SumsTheErrorsOfARegressionAndTakesACorrectedOneBack) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .version = 1, .arm = "primary", .predicted = "2.5"});
+  label(index, "a", "100", 1);
+  label(index, "a", "4.5", 2);
+  const ArmAccuracy accuracy = arm(index, "primary");
+  EXPECT_EQ(accuracy.numeric, 1U);
+  EXPECT_DOUBLE_EQ(accuracy.sum_absolute_error, 2.0);
+  EXPECT_DOUBLE_EQ(accuracy.sum_squared_error, 4.0);
+}
+
+TEST(FeedbackIndex, ComparesTextsAsTextsAndNeverWithNumbers) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .version = 1, .arm = "primary", .predicted = "up"});
+  insert(index, {.id = "b", .version = 1, .arm = "primary", .predicted = "up"});
+  label(index, "a", "up");
+  label(index, "b", "1");
+  EXPECT_EQ(arm(index, "primary").labelled, 2U);
+  EXPECT_EQ(arm(index, "primary").correct, 1U);
+  EXPECT_EQ(arm(index, "primary").numeric, 0U);
+}
+
+TEST(FeedbackIndex, MatchesEventsAndTagsWithoutCountingThemAsLabels) {
+  FeedbackIndex index = small_index();
+  insert(index, {.id = "a", .version = 1, .arm = "primary", .predicted = "1"});
+  const Feedback feedback{.id = "a", .kind = Feedback::Kind::event, .text = "click"};
+  EXPECT_EQ(index.apply(std::span(&feedback, 1)).matched, 1U);
+  EXPECT_EQ(arm(index, "primary").labelled, 0U);
+}
+
+TEST(FeedbackIndex, ForgetsTheOldestAndNothingElse) {
+  constexpr int records = 1'000;  // Not a power of two, so the table is smaller than the ring.
+  FeedbackIndex index = small_index(records);
+  for (int i = 0; i < records * 5 / 2; ++i) {
+    const std::string id = fmt::format("id{}", i);
+    insert(index, {.id = id, .recorded_at = i, .version = 1, .arm = "primary", .predicted = "1"});
+  }
+  EXPECT_EQ(index.size(), static_cast<std::size_t>(records));
+  for (int i = 0; i < records * 5 / 2; ++i) {
+    const bool is_kept = i >= records * 3 / 2;
+    EXPECT_EQ(label(index, fmt::format("id{}", i), "1").matched, is_kept ? 1U : 0U) << i;
+  }
+}
+
+TEST(FeedbackIndex, TakesAtMostFortyBytesARecord) {
+  constexpr std::size_t records = 131'072;
+  FeedbackIndex index({});
+  for (std::size_t i = 0; i < records; ++i) {
+    insert(index, {.id = fmt::format("id{}", i), .version = 1, .arm = "primary", .predicted = "1"});
+  }
+  EXPECT_EQ(index.size(), records);
+  EXPECT_LE(index.memory_bytes(), records * 40);
+}
+
+TEST(FeedbackIndex, LeavesOutArmsBeyondItsLimit) {
+  FeedbackIndex index({.recent_records = 16, .max_arms = 1});
+  insert(index, {.id = "a", .version = 1, .arm = "primary", .predicted = "1"});
+  insert(index, {.id = "b", .version = 2, .arm = "primary", .predicted = "1"});
+  EXPECT_EQ(index.size(), 1U);
+  EXPECT_EQ(index.accuracy().size(), 1U);
+}
+
+TEST(FeedbackIndex, IsUsedByARecorderAndSeveralClientsAtOnce) {
+  FeedbackIndex index = small_index(512);
+  std::thread recorder([&] {
+    for (int i = 0; i < 2'000; ++i) {
+      insert(
+          index, {.id = fmt::format("id{}", i), .version = 1, .arm = "primary", .predicted = "1"}
+      );
+    }
+  });
+  for (int i = 0; i < 2'000; ++i) label(index, fmt::format("id{}", i), "1");
+  recorder.join();
+  const FeedbackCounts totals = index.totals();
+  EXPECT_EQ(totals.accepted, 2'000U);
+  EXPECT_EQ(totals.accepted, totals.matched + totals.waiting);
+}
+
+}  // namespace
+}  // namespace weir::ledger
