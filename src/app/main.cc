@@ -2,6 +2,7 @@
 #include <string>
 #include <variant>
 
+#include "app/demo.h"
 #include "app/serve_command.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
@@ -17,6 +18,7 @@ struct Runner {
     return run_serve(arguments, command_line);
   }
   Result<int> operator()(const cli::WorkerArguments&) const { return run_worker(); }
+  Result<int> operator()(const cli::DemoArguments& arguments) const { return run_demo(arguments); }
   Result<int> operator()(const cli::StatusArguments& arguments) const {
     return cli::run_status(arguments);
   }

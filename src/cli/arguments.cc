@@ -62,6 +62,7 @@ class Parser {
   std::optional<Command> chosen_;
   ServeArguments serve_;
   WorkerArguments worker_;
+  DemoArguments demo_;
   StatusArguments status_;
   DeployArguments deploy_;
   MoveArguments promote_{.client = {}, .action = "promote"};
@@ -97,6 +98,14 @@ void Parser::add_server_commands() {
       ->capture_default_str();
 
   add("worker", "SQL in a process of its own; started by serve", worker_).group("");
+
+  CLI::App& demo = add("demo", "Launch three models on real data and watch", demo_);
+  demo.add_option("--data", demo_.data, "Folder for what the demo makes")->capture_default_str();
+  demo.add_option("--examples", demo_.examples, "Folder with electricity.csv.gz");
+  demo.add_option("--rows", demo_.rows, "Play only so many rows [all]")
+      ->check(CLI::Range(8'000, 1'000'000));
+  demo.add_flag("--keep", demo_.keep, "Leave the server running at the end");
+  demo.add_flag("--plain", demo_.plain, "One line an event, no live view");
 }
 
 void Parser::add_move(const char* name, const char* help, MoveArguments& arguments) {

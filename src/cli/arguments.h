@@ -29,6 +29,13 @@ struct ServeArguments {
   std::string log_level = "info";
 };
 struct WorkerArguments {};
+struct DemoArguments {
+  std::string data = "demo-data";
+  std::string examples;  // Folder with the data set; empty: found by itself.
+  std::size_t rows = 0;  // 0: all.
+  bool keep = false;
+  bool plain = false;
+};
 struct StatusArguments {
   ClientArguments client;
   std::string endpoint;  // Empty: the server and all endpoints.
@@ -97,6 +104,7 @@ struct TrainArguments {
 using Command = std::variant<
     ServeArguments,
     WorkerArguments,
+    DemoArguments,
     StatusArguments,
     DeployArguments,
     MoveArguments,
