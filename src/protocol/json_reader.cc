@@ -4,39 +4,13 @@
 
 #include <fmt/core.h>
 
+#include "protocol/json_text.h"
 #include "protocol/utf8.h"
 
 namespace weir::protocol {
 namespace {
 
-// Whether one of the eight bytes ends the plain part of a string: a quote, a backslash, a control
-// character or a byte beyond ASCII. A byte is below n, or zero, where subtracting borrows into its
-// top bit.
-bool has_special_byte(std::uint64_t word) {
-  constexpr std::uint64_t ones = 0x0101'0101'0101'0101U;
-  constexpr std::uint64_t tops = 0x8080'8080'8080'8080U;
-  const std::uint64_t quotes = word ^ (ones * '"');
-  const std::uint64_t backslashes = word ^ (ones * '\\');
-  return (((word - ones * 0x20) | (quotes - ones) | (backslashes - ones) | word) & tops) != 0;
-}
-
 constexpr const char* too_deep = "too many levels of nesting";
-
-// The first byte that is not plain, or `end`.
-const char* skip_plain(const char* text, const char* end) {
-  while (end - text >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text, sizeof(word));
-    if (has_special_byte(word)) break;
-    text += 8;
-  }
-  while (text != end) {
-    const auto byte = static_cast<unsigned char>(*text);
-    if (byte < 0x20 || byte == '"' || byte == '\\' || byte >= 0x80) break;
-    ++text;
-  }
-  return text;
-}
 
 }  // namespace
 

@@ -40,13 +40,20 @@ std::string_view to_string(JsonKind kind);
 
 class JsonReader {
  public:
+  // The text is an object or an array; anything else may be refused.
   // Requires: `scratch` is used by nobody else; strings with escapes are decoded into it.
   JsonReader(std::string_view text, std::string& scratch, std::size_t max_depth)
       : start_(text.data()),
         at_(text.data()),
         end_(text.data() + text.size()),
         scratch_(&scratch),
-        max_depth_(max_depth) {}
+        max_depth_(max_depth) {
+    // After this no number reaches the end of the text; see scan_number().
+    if (!text.empty() && is_part_of_number(text.back())) {
+      at_ = end_;
+      fail("the text ends inside a value");
+    }
+  }
 
   // What comes next, without taking it.
   JsonKind kind();
@@ -80,6 +87,31 @@ class JsonReader {
     return true;
   }
 
+  // The fast way through an array of numbers, at one of its elements: takes numbers and the commas
+  // after them for as long as there are any and take(number) is true. Afterwards it is at the first
+  // element that it has not taken, or right after the last one of the array, and then true is
+  // returned.
+  template <class Take>
+  bool take_numbers(Take take) {
+    const char* at = at_;
+    const char* const end = end_;
+    JsonNumber number;
+    while (at != end && scan_number(at, end, number)) {
+      const char* after = number.end;
+      while (after != end && is_space(*after)) ++after;
+      if (after == end || (*after != ',' && *after != ']') || !take(number)) break;
+      at = after;
+      if (*at == ']') {
+        at_ = at;
+        return true;
+      }
+      ++at;
+      while (at != end && is_space(*at)) ++at;
+    }
+    at_ = at;
+    return false;
+  }
+
   // Nothing but space may follow.
   bool finish();
 
@@ -95,16 +127,15 @@ class JsonReader {
   std::string excerpt() const;
 
  private:
+  static bool is_space(char character) {
+    return character == ' ' || character == '\n' || character == '\t' || character == '\r';
+  }
   void skip_space() {
-    while (at_ != end_ && static_cast<unsigned char>(*at_) <= ' ') {
-      if (*at_ != ' ' && *at_ != '\n' && *at_ != '\t' && *at_ != '\r') break;
-      ++at_;
-    }
+    while (at_ != end_ && is_space(*at_)) ++at_;
   }
   // Whether a number or a word may end there.
   bool ends_token(const char* place) const {
-    return place == end_ || *place == ',' || *place == ']' || *place == '}' || *place == ' ' ||
-           *place == '\n' || *place == '\t' || *place == '\r';
+    return place == end_ || *place == ',' || *place == ']' || *place == '}' || is_space(*place);
   }
   bool first_or_no_element();
   bool word(std::string_view expected);

@@ -1,10 +1,12 @@
 #include "protocol/json_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 
+#include "protocol/json_text.h"
 #include "protocol/utf8.h"
 
 namespace weir::protocol {
@@ -14,10 +16,6 @@ constexpr std::string_view replacement = "\xEF\xBF\xBD";  // U+FFFD
 
 // Enough for any number: "-2.2250738585072014e-308" and a ".0".
 constexpr std::size_t longest_number = 32;
-
-bool is_plain(unsigned char byte) {
-  return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
 
 void append_escaped(unsigned char byte, std::string& text) {
   constexpr std::string_view digits = "0123456789abcdef";
@@ -51,20 +49,18 @@ void append_escaped(unsigned char byte, std::string& text) {
 
 void append_quoted(std::string_view string, std::string& text) {
   text.push_back('"');
-  std::size_t begin = 0;
-  std::size_t at = 0;
-  while (at < string.size()) {
-    const auto byte = static_cast<unsigned char>(string[at]);
-    if (is_plain(byte)) {
-      ++at;
-      continue;
-    }
-    const std::size_t length = byte < 0x80 ? 0 : utf8_length(string.substr(at));
+  const char* begin = string.data();
+  const char* const end = begin + string.size();
+  const char* at = begin;
+  while ((at = skip_plain(at, end)) != end) {
+    const auto byte = static_cast<unsigned char>(*at);
+    const std::size_t length =
+        byte < 0x80 ? 0 : utf8_length({at, static_cast<std::size_t>(end - at)});
     if (length != 0) {
       at += length;
       continue;
     }
-    text.append(string.substr(begin, at - begin));
+    text.append(begin, static_cast<std::size_t>(at - begin));
     if (byte < 0x80) {
       append_escaped(byte, text);
     } else {
@@ -72,7 +68,7 @@ void append_quoted(std::string_view string, std::string& text) {
     }
     begin = ++at;
   }
-  text.append(string.substr(begin));
+  text.append(begin, static_cast<std::size_t>(end - begin));
   text.push_back('"');
 }
 
@@ -108,35 +104,53 @@ void append_numbers(std::span<const T> numbers, std::string& text) {
   char* const nearly_full = buffer.data() + buffer.size() - longest_number - 1;
   for (std::size_t index = 0; index < numbers.size(); ++index) {
     if (place > nearly_full) {
-      text.append(buffer.data(), place);
+      text.append(buffer.data(), static_cast<std::size_t>(place - buffer.data()));
       place = buffer.data();
     }
     if (index != 0) *place++ = ',';
     place = write_any(numbers[index], place);
   }
-  text.append(buffer.data(), place);
+  text.append(buffer.data(), static_cast<std::size_t>(place - buffer.data()));
 }
 
 }  // namespace
 
 void JsonWriter::key(std::string_view name) {
-  separate();
-  append_quoted(name, text_);
-  text_.push_back(':');
+  write_string(name, ":");
   needs_comma_ = false;
 }
 
 void JsonWriter::value(std::string_view string) {
-  separate();
-  append_quoted(string, text_);
+  write_string(string, "");
   needs_comma_ = true;
+}
+
+// Plain strings, which nearly all are, are written where they belong in one go: a piece at a time
+// would cost more than all the rest of a small answer.
+void JsonWriter::write_string(std::string_view string, std::string_view suffix) {
+  if (!is_all_plain(string)) {
+    separate();
+    append_quoted(string, text_);
+    text_.append(suffix);
+    return;
+  }
+  const std::size_t size = text_.size();
+  text_.resize(size + (needs_comma_ ? 1 : 0) + string.size() + 2 + suffix.size());
+  char* place = text_.data() + size;
+  if (needs_comma_) *place++ = ',';
+  *place++ = '"';
+  place = std::copy_n(string.data(), string.size(), place);
+  *place++ = '"';
+  std::copy_n(suffix.data(), suffix.size(), place);
 }
 
 template <class T>
 void JsonWriter::write_number(T number) {
-  separate();
   std::array<char, longest_number + 2> buffer;
-  text_.append(buffer.data(), write_any(number, buffer.data()));
+  char* place = buffer.data();
+  if (needs_comma_) *place++ = ',';
+  place = write_any(number, place);
+  text_.append(buffer.data(), static_cast<std::size_t>(place - buffer.data()));
   needs_comma_ = true;
 }
 

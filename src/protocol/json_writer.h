@@ -78,8 +78,8 @@ class JsonWriter {
     if (needs_comma_) text_.push_back(',');
   }
   void open(char bracket) {
-    separate();
-    text_.push_back(bracket);
+    const char text[2] = {',', bracket};
+    text_.append(needs_comma_ ? text : text + 1, needs_comma_ ? 2 : 1);
     needs_comma_ = false;
   }
   void close(char bracket) {
@@ -91,6 +91,7 @@ class JsonWriter {
     text_.append(json);
     needs_comma_ = true;
   }
+  void write_string(std::string_view string, std::string_view suffix);
   // For float, double and the integers of 64 bits.
   template <class T>
   void write_number(T number);

@@ -84,9 +84,14 @@ class DataDecoder {
     return true;
   }
 
+  // All elements of an array, from the first one on.
   bool read_elements() {
     std::size_t index = found_;
     do {
+      if constexpr (!is_text && !std::is_same_v<T, bool>) {
+        if (take_plain_numbers(index)) continue;
+        if (reader_.kind() == JsonKind::nothing) return reader_.fail("a value is missing");
+      }
       T value{};
       if (!read_element(value, index)) return false;
       if (index < room_) {
@@ -102,17 +107,39 @@ class DataDecoder {
     return !reader_.has_failed();
   }
 
+  // Leaves everything that is not simply a number of the datatype to read_element(). True at the
+  // end of the array.
+  bool take_plain_numbers(std::size_t& index) {
+    std::size_t at = index;
+    T* const values = values_;
+    const std::size_t room = room_;
+    const bool is_at_end = reader_.take_numbers([&](const JsonNumber& number) {
+      T value{};
+      if (!convert(number, value)) return false;
+      if (at < room) values[at] = value;
+      ++at;
+      return true;
+    });
+    index = at;
+    return is_at_end;
+  }
+
+  static bool convert(const JsonNumber& number, T& value) {
+    if constexpr (std::is_floating_point_v<T>) {
+      double wide = 0;
+      if (!to_double(number, wide)) return false;
+      value = static_cast<T>(wide);
+      return std::is_same_v<T, double> || std::abs(value) <= std::numeric_limits<T>::max();
+    } else {
+      return number.is_integer && to_integer(number, value);
+    }
+  }
+
   bool read_element(T& value, std::size_t index) {
     if constexpr (std::is_floating_point_v<T>) {
       JsonNumber number;
-      double wide = 0;
       if (!reader_.try_number(number)) return read_missing(value, index);
-      if (!to_double(number, wide)) return refuse_range(number, index);
-      value = static_cast<T>(wide);
-      if constexpr (std::is_same_v<T, float>) {
-        if (std::isinf(value)) return refuse_range(number, index);
-      }
-      return true;
+      return convert(number, value) || refuse_range(number, index);
     } else if constexpr (std::is_same_v<T, bool>) {
       return (reader_.kind() == JsonKind::boolean && reader_.boolean(value)) ||
              refuse_kind("true or false", index);
@@ -122,7 +149,7 @@ class DataDecoder {
     } else {
       JsonNumber number;
       if (!reader_.try_number(number)) return refuse_kind("integers", index);
-      if (number.is_integer && to_integer(number, value)) return true;
+      if (convert(number, value)) return true;
       if (number.is_integer) return refuse_range(number, index);
       problem_ = fmt::format(
           "element {} is {}, which is not an integer; {} holds integers",
