@@ -19,9 +19,8 @@ constexpr std::size_t max_rest_bytes = 2 * 1024;
 
 }  // namespace
 
-Connection::Connection(Context& context, std::string_view peer)
-    : context_(context),
-      peer_size_(static_cast<std::uint8_t>(std::min(peer.size(), peer_.size()))) {
+Connection::Connection(Context& context, std::string_view peer) : context_(context) {
+  peer_size_ = static_cast<std::uint8_t>(std::min(peer.size(), peer_.size()));
   std::copy_n(peer.begin(), peer_size_, peer_.begin());
 }
 

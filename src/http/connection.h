@@ -144,7 +144,7 @@ class Connection : public Exchange, public Waiter {
   bool keeps_alive_ = false;
   bool leaves_unread_ = false;  // The client may still be sending what nobody will read.
   std::uint8_t peer_size_ = 0;
-  std::array<char, 54> peer_;  // Long enough for an IPv6 address in brackets and a port.
+  std::array<char, 54> peer_{};  // Long enough for an IPv6 address in brackets and a port.
 };
 
 }  // namespace weir::http
