@@ -88,13 +88,10 @@ Result<void> create_file(const std::string& path) {
   if (link(temporary.c_str(), path.c_str()) != 0 && errno != EEXIST) {
     TRY(system_files().rename(temporary, path));
   }
+  // The folder is not synced here: SQLite does it with the first commit to the new log, and before
+  // that there is nothing to lose.
   unlink(temporary.c_str());
-  const std::size_t slash = path.rfind('/');
-  return system_files().sync_folder(
-      slash == std::string::npos ? "."
-      : slash == 0               ? "/"
-                                 : path.substr(0, slash)
-  );
+  return {};
 }
 
 Result<void> check_format(Connection& connection, const std::string& path) {
