@@ -3,12 +3,12 @@
     python3 -m venv venv
     venv/bin/pip install onnx==1.23.2 onnxruntime==1.32.0 skl2onnx==1.20.0 onnxmltools==1.16.0 \
         scikit-learn==1.9.1 xgboost==3.2.0 numpy==2.4.6
-    venv/bin/python generate.py graphs
-    venv/bin/python generate.py electricity FOLDER_OF_THE_ELECTRICITY_DATA
+    PYTHONHASHSEED=0 venv/bin/python generate.py graphs
+    PYTHONHASHSEED=0 venv/bin/python generate.py electricity FOLDER_OF_THE_ELECTRICITY_DATA
 
 `graphs` needs nothing but the packages. `electricity` reads elec2_data.dat and elec2_label.dat of
 the Australian New South Wales electricity market set (45,312 half hours, 8 features).
-Everything is seeded; other package versions may give other bytes.
+Everything is seeded, and the same versions give the same bytes.
 """
 import json
 import os
@@ -42,6 +42,7 @@ def save(name, nodes, inputs, outputs, initializers=(), opsets=None, check=True)
 
 def save_model(name, model):
     model.ir_version = min(model.ir_version, 8)
+    model.graph.name = name  # Converters draw one at random.
     with open(os.path.join(HERE, name + ".onnx"), "wb") as file:
         file.write(model.SerializeToString(deterministic=True))
 
@@ -113,10 +114,10 @@ def shapes_and_types():
          [value("index", INT64, ["rows"])], [value("y", FLOAT, ["rows"])],
          [constant("table", np.float32([7, 8, 9]))])
     # Fails on zeros, which is what a made-up input holds.
-    save("refuses_zero", [helper.make_node("Sub", ["index", "one"], ["before"]),
+    save("refuses_zero", [helper.make_node("Sub", ["index", "four"], ["before"]),
                           helper.make_node("Gather", ["table", "before"], ["y"])],
          [value("index", INT64, ["rows"])], [value("y", FLOAT, ["rows"])],
-         [constant("table", np.float32([])), constant("one", np.int64(1))])
+         [constant("table", np.float32([7, 8, 9])), constant("four", np.int64(4))])
 
     # Larger than the buffers that a session keeps for small tensors.
     save("wide", [helper.make_node("Neg", ["x"], ["y"])],

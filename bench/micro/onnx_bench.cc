@@ -1,0 +1,127 @@
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include <benchmark/benchmark.h>
+#include <onnxruntime_c_api.h>
+
+#include "base/check.h"
+#include "model/onnx_library.h"
+#include "model/session.h"
+
+// What a session costs on top of the library: the same model, called directly with values made
+// beforehand, and through Session::infer.
+
+namespace weir::model {
+namespace {
+
+const std::string models = std::string(WEIR_SOURCE_DIR) + "/tests/data/models/";
+
+class LoopInference final : public Inference {
+ public:
+  void complete() override {}
+};
+
+const OnnxLibrary& library() {
+  static const OnnxLibrary* loaded = [] {
+    auto result = onnx_library({});
+    CHECK(result.has_value(), "the benchmark needs ONNX Runtime");
+    return *result;
+  }();
+  return *loaded;
+}
+
+void ok(OrtStatus* status) {
+  CHECK(status == nullptr, "the library does as it is told");
+}
+
+// Run() in a loop with all values made beforehand: the floor.
+void raw_run(benchmark::State& state) {
+  const OrtApi& api = *library().api;
+  const std::int64_t rows = state.range(0);
+  OrtSessionOptions* options = nullptr;
+  ok(api.CreateSessionOptions(&options));
+  ok(api.DisablePerSessionThreads(options));
+  OrtSession* session = nullptr;
+  const std::string path = models + "electricity_v1.onnx";
+  ok(api.CreateSession(library().env, path.c_str(), options, &session));
+
+  std::vector<float> input(static_cast<std::size_t>(rows) * 8, 0.5F);
+  std::vector<std::int64_t> label(static_cast<std::size_t>(rows));
+  std::vector<float> probabilities(static_cast<std::size_t>(rows) * 2);
+  const std::array<std::int64_t, 2> input_shape = {rows, 8};
+  const std::array<std::int64_t, 2> output_shape = {rows, 2};
+  OrtValue* in = nullptr;
+  std::array<OrtValue*, 2> out = {};
+  ok(api.CreateTensorWithDataAsOrtValue(
+      library().memory,
+      input.data(),
+      input.size() * sizeof(float),
+      input_shape.data(),
+      2,
+      ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+      &in
+  ));
+  ok(api.CreateTensorWithDataAsOrtValue(
+      library().memory,
+      label.data(),
+      label.size() * sizeof(std::int64_t),
+      output_shape.data(),
+      1,
+      ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64,
+      &out[0]
+  ));
+  ok(api.CreateTensorWithDataAsOrtValue(
+      library().memory,
+      probabilities.data(),
+      probabilities.size() * sizeof(float),
+      output_shape.data(),
+      2,
+      ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+      &out[1]
+  ));
+  const std::array<const char*, 1> input_names = {"input"};
+  const std::array<const char*, 2> output_names = {"label", "probabilities"};
+  for (auto step : state) {
+    const OrtValue* const given = in;
+    ok(api.Run(session, nullptr, input_names.data(), &given, 1, output_names.data(), 2, out.data())
+    );
+  }
+  api.ReleaseValue(in);
+  for (OrtValue* value : out) api.ReleaseValue(value);
+  api.ReleaseSession(session);
+  api.ReleaseSessionOptions(options);
+}
+BENCHMARK(raw_run)->Arg(1)->Arg(16)->Arg(100);
+
+void infer(benchmark::State& state, const char* file, std::int64_t columns) {
+  auto session = load_session(models + file, {});
+  CHECK(session.has_value(), "the model is in the repository");
+  LoopInference inference;
+  inference.rows = static_cast<std::size_t>(state.range(0));
+  inference.inputs.resize(1);
+  inference.inputs[0].reset(tensor::DataType::fp32, {state.range(0), columns});
+  for (float& value : inference.inputs[0].values<float>()) value = 0.5F;
+  for (auto step : state) {
+    benchmark::DoNotOptimize((*session)->infer(inference));
+    CHECK(inference.status.has_value(), "the model answers");
+  }
+}
+BENCHMARK_CAPTURE(infer, electricity, "electricity_v1.onnx", 8)->Arg(1)->Arg(16)->Arg(100);
+BENCHMARK_CAPTURE(infer, forest_twin, "electricity_v1.ubj", 8)->Arg(1)->Arg(16)->Arg(100);
+BENCHMARK_CAPTURE(infer, linear, "linear.onnx", 3)->Arg(1)->Arg(16);
+BENCHMARK_CAPTURE(infer, maps_of_zipmap, "iris_zipmap.onnx", 4)->Arg(1)->Arg(16);
+
+void load_and_unload(benchmark::State& state) {
+  library();
+  for (auto step : state) {
+    auto session = load_session(models + "electricity_v1.onnx", {});
+    CHECK(session.has_value(), "the model is in the repository");
+  }
+}
+BENCHMARK(load_and_unload)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace weir::model
+
