@@ -56,7 +56,7 @@ struct CategoryRule {
 struct ForestOptions {
   Comparison comparison = Comparison::less;
   Precision precision = Precision::fp32;
-  CategoryRule categories;
+  CategoryRule categories = {};
   float zero_limit = 0;  // Values that are no further from zero are zero.
   std::uint32_t feature_count = 0;
   std::uint32_t group_count = 1;

@@ -70,7 +70,7 @@ class JsonValue {
     TRY(check(value_.type().get(type), "a text"));
     if (type == simdjson::ondemand::json_type::array ||
         type == simdjson::ondemand::json_type::object) {
-      return fail(Code::invalid_argument, "a text is expected where there is none");
+      return fail(Code::invalid_argument, "its JSON has something else where a text is expected");
     }
     return std::string(token(value_));
   }
@@ -82,7 +82,7 @@ class JsonValue {
     if (error == simdjson::SUCCESS) return {};
     return fail(
         Code::invalid_argument,
-        "{} is expected where there is none ({})",
+        "its JSON is damaged or cut off: {} is expected where there is none ({})",
         what,
         simdjson::error_message(error)
     );

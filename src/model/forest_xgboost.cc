@@ -304,7 +304,9 @@ Result<ForestModel> read_xgboost_json(std::string_view bytes, std::uint32_t max_
     if (error == simdjson::SUCCESS) error = document.get_value().get(root);
     if (error != simdjson::SUCCESS) {
       return fail(
-          Code::invalid_argument, "it is not complete JSON ({})", simdjson::error_message(error)
+          Code::invalid_argument,
+          "its JSON is damaged or cut off ({})",
+          simdjson::error_message(error)
       );
     }
     return JsonValue(root);
