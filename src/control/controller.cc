@@ -30,6 +30,19 @@ std::vector<std::string> feature_names(const model::Signature& signature) {
   return names;
 }
 
+Result<void> check_replaces(
+    const Version& served, const Version& candidate, std::string_view file_name
+) {
+  const Result<void> fits = model::check_can_replace(served.signature(), candidate.signature());
+  if (fits) return {};
+  return fail(
+      fits.error().code,
+      "{}. A sidecar '{}.yaml' can map names (docs/sidecar.md)",
+      fits.error().message,
+      file_name
+  );
+}
+
 }  // namespace
 
 Controller::Controller(
@@ -264,9 +277,10 @@ Result<EndpointView> Controller::add_next(
   TRY(check_deployment(endpoint.state, deployment));
   EndpointState next = endpoint.state;
   if (const auto primary = endpoint.loaded.find(next.primary); primary != endpoint.loaded.end()) {
-    TRY(model::check_can_replace(primary->second.version->signature(), version->signature()));
+    TRY(check_replaces(*primary->second.version, *version, entry.file_name));
   }
-  if (VersionEntry* known = const_cast<VersionEntry*>(next.find(entry.number))) {
+  const auto known = std::ranges::find(next.versions, entry.number, &VersionEntry::number);
+  if (known != next.versions.end()) {
     known->name = entry.name;
   } else {
     next.versions.push_back(entry);

@@ -33,7 +33,7 @@ class BatchObserver {
 };
 
 struct RecorderOptions {
-  std::int64_t flush_interval_us = 20'000;      // Rows reach the operating system this soon.
+  std::int64_t flush_interval_us = 10'000;      // Rows reach the operating system this soon.
   std::uint64_t queue_max_bytes = 16ULL << 20;  // Waiting for the disk; beyond: drop and count.
 };
 

@@ -1,0 +1,93 @@
+"""The control API against its own description, and /metrics against Prometheus' own checker."""
+import shutil
+import subprocess
+
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+
+import weir
+
+ROWS, _ = weir.electricity_rows()
+
+
+def make_busy(server):
+    server.cli("deploy", "electricity", weir.MODELS / "electricity_v1.ubj", "--stages", "shadow,5")
+    connection = server.connect()
+    for i in range(50):
+        server.infer("electricity", weir.electricity_body(ROWS[i], id=f"r{i}"),
+                     connection=connection)
+    connection.close()
+    server.api("/endpoints/electricity/feedback", "POST",
+               [{"id": f"r{i}", "label": i % 2} for i in range(40)])
+
+
+def test_the_answers_are_what_the_openapi_document_says(electricity):
+    make_busy(electricity)
+    schema = schemathesis.from_uri(f"{electricity.url}/api/v1/openapi.json")
+    checks = [schemathesis.checks.response_schema_conformance,
+              schemathesis.checks.content_type_conformance]
+    seen = set()
+    for result in schema.get_all_operations():
+        operation = result.ok()
+
+        @settings(max_examples=15, deadline=None, database=None, derandomize=True,
+                  suppress_health_check=list(HealthCheck))
+        def check(case):
+            response = case.call()
+            # A deploy of random bytes and a query of random text are refused, not broken.
+            assert response.status_code < 500 or response.status_code == 503, response.text
+            case.validate_response(response, checks=checks)
+            seen.add((operation.verbose_name, response.status_code == 200))
+
+        given(case=operation.as_strategy())(check)()
+    assert electricity.infer("electricity", weir.electricity_body(ROWS[0])).status == 200
+    assert len({name for name, _ in seen}) == 19
+
+
+def test_known_good_calls_fit_the_document(electricity):
+    make_busy(electricity)
+    schema = schemathesis.from_uri(f"{electricity.url}/api/v1/openapi.json")
+
+    def call(method, path, **case):
+        operation = schema[path][method]
+        made = operation.make_case(**case)
+        response = made.call()
+        assert response.status_code == 200, response.text
+        made.validate_response(response, checks=[schemathesis.checks.response_schema_conformance])
+        return response
+
+    endpoint = {"endpoint": "electricity"}
+    json_type = {"media_type": "application/json"}
+    call("GET", "/status")
+    call("GET", "/endpoints")
+    call("GET", "/endpoints/{endpoint}", path_parameters=endpoint)
+    call("GET", "/endpoints/{endpoint}/decisions", path_parameters=endpoint)
+    call("GET", "/endpoints/{endpoint}/rollouts/{number}",
+         path_parameters={**endpoint, "number": "1"})
+    for move in ("pause", "resume", "promote", "rollback"):
+        call("POST", "/endpoints/{endpoint}/" + move, path_parameters=endpoint,
+             body={"by": "test"}, **json_type)
+    call("POST", "/sql", body={"query": "select * from electricity"}, **json_type)
+    made = call("POST", "/exports", body={"query": "select id from electricity", "format": "csv"},
+                **json_type).json()
+    assert call("GET", "/exports/{id}", path_parameters={"id": made["id"]}).content.startswith(
+        b"id\n")
+    call("DELETE", "/exports/{id}", path_parameters={"id": made["id"]})
+    call("POST", "/ledger/erase", body={"key": "nobody"}, **json_type)
+    call("POST", "/ledger/compact", **json_type)
+    call("DELETE", "/endpoints/{endpoint}/versions/{version}",
+         path_parameters={**endpoint, "version": "2"})
+
+
+def test_metrics_pass_promtool(electricity):
+    make_busy(electricity)
+    text = electricity.get("/metrics")
+    assert text.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    promtool = shutil.which("promtool")
+    assert promtool, "scripts/setup installs promtool (package prometheus)"
+    done = subprocess.run([promtool, "check", "metrics"], input=text.body, capture_output=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    for name in ('weir_requests_total{endpoint="electricity",version="1",arm="primary",status="ok"}',
+                 "weir_request_duration_seconds_bucket{", "weir_records_total",
+                 "weir_feedback_rows_total{"):
+        assert name in text.body.decode(), name
