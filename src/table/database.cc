@@ -30,10 +30,6 @@ Result<void> configure(
   TRY(set(library, config, "allow_community_extensions", "false"));
   TRY(set(library, config, "allow_persistent_secrets", "false"));
   TRY(set(library, config, "temp_directory", options.temp_folder));
-  if (!options.temp_folder.empty()) {
-    const std::string bytes = std::to_string(options.max_temp_bytes) + "B";
-    TRY(set(library, config, "max_temp_directory_size", bytes));
-  }
   return {};
 }
 
@@ -107,7 +103,12 @@ Result<std::unique_ptr<Database>> Database::open(
     library.close(&database);
     return fail(Code::unavailable, "DuckDB cannot connect to its own database");
   }
-  return std::unique_ptr<Database>(new Database(library, database, connection));
+  std::unique_ptr<Database> opened(new Database(library, database, connection));
+  if (!options.temp_folder.empty()) {
+    // In the configuration above it would be shown but not kept to.
+    TRY(opened->run(fmt::format("SET max_temp_directory_size = '{}B'", options.max_temp_bytes)));
+  }
+  return opened;
 }
 
 Database::~Database() {

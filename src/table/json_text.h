@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "table/duckdb_library.h"
+#include "table/json_type.h"
 #include "table/worker.h"
 
 // Values as JSON text:
@@ -24,25 +25,6 @@ namespace weir::table {
 
 // Text with quotes around it and the escapes that JSON wants. Requires: UTF-8.
 void append_json_text(std::string& out, std::string_view text);
-
-// How the values of one type are written, and those within them.
-struct JsonType {
-  duckdb_type id = DUCKDB_TYPE_INVALID;
-  duckdb_type internal = DUCKDB_TYPE_INVALID;  // DECIMAL and ENUM: how they are stored.
-  std::uint8_t width = 0;
-  std::uint8_t scale = 0;
-  bool is_json = false;
-  std::uint64_t array_size = 0;
-  std::vector<std::string> names;  // Members of STRUCT and UNION, values of ENUM.
-  std::vector<JsonType> children;  // Element, key and value, members.
-};
-
-// Errors: invalid_argument for a type that has no JSON form; the message says how to cast.
-Result<JsonType> json_type_of(
-    const DuckDb& library, duckdb_logical_type type, std::string_view column
-);
-// As SQL writes it: "DECIMAL(10,2)", "VARCHAR[]".
-std::string type_name(const JsonType& type);
 
 // Writes the rows of a result as objects. One thread at a time.
 class JsonRows {

@@ -73,6 +73,23 @@ TEST_F(LockDown, KeepsViewsOverFilesWorking) {
   EXPECT_EQ(ask("SELECT count(*) AS n FROM '" + folder_.path() + "/*.parquet'"), R"([{"n":4}])");
 }
 
+TEST_F(LockDown, TakesPathsThroughLinksAndRelativeOnesAsTheyAreWritten) {
+  const std::string link = other_.file("data");
+  std::filesystem::create_directory_symlink(folder_.path(), link);
+  for (const std::string& path :
+       {link, link + "/", std::filesystem::relative(folder_.path()).string()}) {
+    EXPECT_EQ(
+        answer(
+            worker_,
+            {.setup = "CREATE VIEW t AS FROM read_parquet('" + path + "/*.parquet')",
+             .sql = "SELECT count(*) AS n FROM t",
+             .readable = {path}}
+        ),
+        R"([{"n":4}])"
+    ) << path;
+  }
+}
+
 TEST_F(LockDown, RefusesToReadOtherFiles) {
   const std::string secret = other_.write("secret.csv", "a\n1\n");
   std::filesystem::create_directory_symlink(other_.path(), other_.file("itself"));

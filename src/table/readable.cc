@@ -1,6 +1,7 @@
 #include "table/readable.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <system_error>
 
@@ -18,17 +19,25 @@ std::string resolve(const std::string& path) {
   return resolved;
 }
 
+std::string as_folder(const std::string& path) {
+  return path.ends_with('/') ? path : path + "/";
+}
+
 }  // namespace
 
 Readable::Readable(std::span<const std::string> paths) {
   for (const std::string& path : paths) {
-    std::string resolved = resolve(path);
+    const std::string resolved = resolve(path);
     if (resolved.empty()) continue;
     std::error_code error;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+    const std::array<std::string, 3> forms = {resolved, absolute.lexically_normal().string(), path};
     if (std::filesystem::is_directory(resolved, error) || path.ends_with('/')) {
-      folders_.push_back(resolved == "/" ? resolved : resolved + "/");
+      folders_.push_back(as_folder(resolved));
+      for (const std::string& form : forms) all_folders_.push_back(as_folder(form));
     } else {
-      files_.push_back(std::move(resolved));
+      files_.push_back(resolved);
+      all_files_.insert(all_files_.end(), forms.begin(), forms.end());
     }
   }
 }

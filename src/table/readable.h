@@ -16,13 +16,17 @@ class Readable {
   explicit Readable(std::span<const std::string> paths);
 
   bool allows(const std::string& path) const;
-  std::span<const std::string> files() const { return files_; }
-  // Each ends with '/'.
-  std::span<const std::string> folders() const { return folders_; }
+
+  // The same for the database, which compares text: every path as it was given, as an absolute
+  // one, and with its links resolved. Folders end with '/'.
+  std::span<const std::string> files() const { return all_files_; }
+  std::span<const std::string> folders() const { return all_folders_; }
 
  private:
-  std::vector<std::string> files_;
+  std::vector<std::string> files_;  // Resolved, like the folders.
   std::vector<std::string> folders_;
+  std::vector<std::string> all_files_;
+  std::vector<std::string> all_folders_;
   bool is_everything_ = false;
 };
 

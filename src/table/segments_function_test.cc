@@ -1,5 +1,5 @@
 #include <array>
-#include <charconv>
+#include <cstdlib>
 
 #include <gtest/gtest.h>
 
@@ -35,6 +35,7 @@ class TestReader final : public BatchReader {
     while (row_ == rows_) {
       if (file_ == paths_.size()) return nullptr;
       const std::string text = Folder::read(paths_[file_++]);
+      if (text == "abort") std::abort();
       if (text == "broken") return fail(Code::corrupt, "segment '{}' is broken", paths_[0]);
       row_ = 0;
       rows_ = static_cast<std::size_t>(std::stoul(text));
@@ -159,6 +160,15 @@ TEST_F(Segments, ThatAreBrokenFailTheQueryOnly) {
   folder_.write("second", "broken");
   const std::string said = ask("SELECT count(*) FROM s");
   EXPECT_NE(said.find("is broken"), std::string::npos) << said;
+  folder_.write("second", "1");
+  EXPECT_EQ(ask("SELECT count(*) AS n FROM s"), R"([{"n":12346}])");
+}
+
+TEST_F(Segments, ThatCrashTheReaderFailTheQueryOnly) {
+  folder_.write("second", "abort");
+  const std::string said = ask("SELECT count(*) FROM s");
+  EXPECT_TRUE(said.starts_with("unavailable: ")) << said;
+  EXPECT_NE(said.find("signal 6"), std::string::npos) << said;
   folder_.write("second", "1");
   EXPECT_EQ(ask("SELECT count(*) AS n FROM s"), R"([{"n":12346}])");
 }

@@ -60,7 +60,8 @@ inline std::string ask(Worker& worker, const std::string& sql) {
 //   id (text of 24 characters), tag (short text, bytes that are no UTF-8 in every tenth row),
 //   number (int64, null when i % 7 == 0), score (fp32), half (fp16), small (uint8), flag (bool),
 //   list (fp32, i % 3 elements, null when i % 11 == 0)
-// in batches of 5,000 rows. A file that holds "broken" cannot be read after its first batch.
+// in batches of 5,000 rows. A file that holds "broken" cannot be read, one that holds "abort"
+// brings the reader down.
 Result<std::unique_ptr<BatchReader>> open_test_segments(
     std::span<const std::string> paths, std::string_view endpoint, std::string_view kind
 );

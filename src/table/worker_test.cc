@@ -237,6 +237,39 @@ TEST(Worker, SaysExhaustedWhenAStatementNeedsTooMuchMemory) {
   EXPECT_EQ(ask(worker, "SELECT 1 AS a"), R"([{"a":1}])");
 }
 
+// Needs more memory than the worker of the test has, and can be done with a disk instead.
+constexpr const char* large_sort =
+    "FROM (SELECT hash(range) AS a, md5(range::VARCHAR) AS b FROM range(1500000)) "
+    "ORDER BY a LIMIT 1 OFFSET 1499999";
+
+TEST(Worker, UsesItsTempFolderForTrustedStatementsAndExportsOnly) {
+  const Folder folder;
+  WorkerOptions options = small_worker();
+  options.memory_bytes = 64ULL << 20;
+  options.threads = 1;
+  const auto copy = [&](const std::string& name) {
+    return "COPY (" + std::string(large_sort) + ") TO '" + folder.file(name) + "' (FORMAT csv)";
+  };
+  Worker without(options);
+  const auto failed = without.execute(copy("a.csv"));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::exhausted) << failed.error().message;
+
+  options.temp_folder = folder.file("temp");
+  Worker with(options);
+  const auto done = with.execute(copy("b.csv"));
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(*done, 1U);
+  const auto exported = with.export_rows({.sql = large_sort}, folder.file("c.csv"));
+  ASSERT_TRUE(exported) << exported.error().message;
+  EXPECT_TRUE(ask(with, large_sort).starts_with("exhausted: "));
+
+  options.temp_folder = folder.file("other_temp");
+  options.max_temp_bytes = 1ULL << 20;
+  Worker limited(options);
+  EXPECT_FALSE(limited.execute(copy("d.csv")));
+}
+
 TEST(Worker, RefusesAStatementThatIsTooLong) {
   WorkerOptions options = small_worker();
   options.max_statement_bytes = 1'000;
