@@ -8,8 +8,8 @@ import signal
 import subprocess
 import time
 
-BINARY = os.environ["WEIR"]
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("WEIR", str(SOURCE / "build/release/weir"))
 MODELS = SOURCE / "tests/data/models"
 # Sanitizers and busy machines are slow; a condition that holds is never waited for this long.
 PATIENCE_S = 60
