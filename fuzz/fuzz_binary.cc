@@ -13,7 +13,11 @@
 
 namespace {
 
-using namespace weir::protocol;
+using weir::protocol::append_binary;
+using weir::protocol::fill_from_binary;
+using weir::protocol::InputTensor;
+using weir::protocol::PredictRequest;
+using weir::protocol::PredictResponse;
 
 void check_raw(const PredictRequest& request) {
   InputTensor input;

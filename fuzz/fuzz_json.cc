@@ -15,6 +15,9 @@
 
 namespace {
 
+using weir::protocol::append_binary;
+using weir::protocol::binary_size;
+using weir::protocol::fill_from_binary;
 using weir::protocol::InputTensor;
 using weir::protocol::PredictRequest;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,50 +16,61 @@ namespace weir::protocol {
 namespace {
 
 enum class Reserved : std::uint8_t {
-  none,
   binary_data_output,
   headers,
   priority,
   routing_key,
-  sequence_flag,
+  sequence_start,
+  sequence_end,
   sequence_id,
   timeout,
   time,
   empty_final_response,
 };
 
-Reserved find_reserved(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, Reserved>, 10> names = {{
-      {"binary_data_output", Reserved::binary_data_output},
-      {"headers", Reserved::headers},
-      {"priority", Reserved::priority},
-      {"weir-routing-key", Reserved::routing_key},
-      {"sequence_start", Reserved::sequence_flag},
-      {"sequence_end", Reserved::sequence_flag},
-      {"sequence_id", Reserved::sequence_id},
-      {"timeout", Reserved::timeout},
-      {"weir_time", Reserved::time},
-      {"triton_enable_empty_final_response", Reserved::empty_final_response},
-  }};
-  for (const auto& [known, reserved] : names) {
-    if (known == name) return reserved;
-  }
-  return Reserved::none;
+// In the order of the enum.
+constexpr std::array<std::string_view, 10> reserved_names = {
+    "binary_data_output",
+    "headers",
+    "priority",
+    "weir-routing-key",
+    "sequence_start",
+    "sequence_end",
+    "sequence_id",
+    "timeout",
+    "weir_time",
+    "triton_enable_empty_final_response",
+};
+
+tl::unexpected<Error> given_twice(std::string_view name) {
+  return fail(Code::invalid_argument, "parameter '{}' is given twice", name);
 }
 
-// One parameter at a time; `name` is a copy, because reading a value may overwrite the reader's.
+// One parameter at a time. The names that it works with are never the reader's own, because
+// reading a value may overwrite that one.
 class ParameterDecoder {
  public:
   ParameterDecoder(JsonReader& reader, const DecodeOptions& options, PredictRequest& request)
       : reader_(reader), options_(options), request_(request) {}
 
-  Result<void> decode(const std::string& name) {
-    const Reserved reserved = find_reserved(name);
-    if (reserved == Reserved::none) {
-      if (name.starts_with("triton_"))
-        return refuse_name(name, "names with 'triton_' are reserved");
-      return keep(name);
-    }
+  Result<void> decode(std::string_view name) {
+    const auto* const known = std::ranges::find(reserved_names, name);
+    if (known == reserved_names.end()) return decode_own(std::string(name));
+    const auto index = static_cast<std::size_t>(known - reserved_names.begin());
+    if (seen_.test(index)) return given_twice(*known);
+    seen_.set(index);
+    return decode_reserved(static_cast<Reserved>(index), *known);
+  }
+
+ private:
+  Result<void> decode_own(const std::string& name) {
+    if (name.starts_with("triton_")) return refuse_name(name, "names with 'triton_' are reserved");
+    const auto same = [&](const Parameter& other) { return other.name == name; };
+    if (std::ranges::any_of(request_.parameters, same)) return given_twice(name);
+    return keep(name);
+  }
+
+  Result<void> decode_reserved(Reserved reserved, std::string_view name) {
     if (reserved == Reserved::headers) return refuse_name(name, "send it as HTTP headers");
     if (take_null(reader_)) return {};
     switch (reserved) {
@@ -77,20 +89,21 @@ class ParameterDecoder {
       case Reserved::sequence_id:
         if (reader_.kind() != JsonKind::string) TRY(want(reader_, JsonKind::number, {}, name));
         return keep(name);
-      case Reserved::sequence_flag:
+      case Reserved::sequence_start:
+      case Reserved::sequence_end:
         TRY(want(reader_, JsonKind::boolean, {}, name));
         return keep(name);
       case Reserved::empty_final_response:
         TRY(read_flag(reader_, {}, name));  // Of no consequence: there is one answer.
         return {};
-      default:
-        return {};
+      case Reserved::headers:
+        break;
     }
+    return {};
   }
 
- private:
   // In microseconds; 0 is the same as none.
-  Result<void> decode_timeout(const std::string& name) {
+  Result<void> decode_timeout(std::string_view name) {
     const std::int64_t timeout = TRY(read_integer(reader_, {}, name));
     if (timeout < 0) {
       return fail(
@@ -103,7 +116,7 @@ class ParameterDecoder {
     return {};
   }
 
-  Result<void> decode_time(const std::string& name) {
+  Result<void> decode_time(std::string_view name) {
     if (reader_.kind() == JsonKind::number) {
       request_.time = TRY(read_integer(reader_, {}, name));
       return {};
@@ -123,7 +136,7 @@ class ParameterDecoder {
   }
 
   // A key that is a number routes like the same digits in the header.
-  Result<void> decode_routing_key(const std::string& name) {
+  Result<void> decode_routing_key(std::string_view name) {
     if (reader_.kind() == JsonKind::number) {
       request_.routing_key = fmt::format("{}", TRY(read_integer(reader_, {}, name)));
       return {};
@@ -131,15 +144,15 @@ class ParameterDecoder {
     return read_text(reader_, {}, name, options_.max_name_bytes, request_.routing_key);
   }
 
-  Result<void> keep(const std::string& name) {
+  Result<void> keep(std::string_view name) {
     auto value = TRY(read_value(name));
     if (!value) return {};
-    request_.parameters.push_back({name, std::move(*value)});
+    request_.parameters.push_back({std::string(name), std::move(*value)});
     return {};
   }
 
   // Nothing for null.
-  Result<std::optional<ParameterValue>> read_value(const std::string& name) {
+  Result<std::optional<ParameterValue>> read_value(std::string_view name) {
     const Place place{"parameter", name};
     switch (reader_.kind()) {
       case JsonKind::null:
@@ -176,13 +189,14 @@ class ParameterDecoder {
     }
   }
 
-  tl::unexpected<Error> refuse_name(const std::string& name, std::string_view why) const {
+  tl::unexpected<Error> refuse_name(std::string_view name, std::string_view why) const {
     return fail(Code::invalid_argument, "parameter '{}' cannot be used: {}", name, why);
   }
 
   JsonReader& reader_;
   const DecodeOptions& options_;
   PredictRequest& request_;
+  std::bitset<reserved_names.size()> seen_;
 };
 
 }  // namespace
@@ -195,7 +209,7 @@ Result<void> decode_request_parameters(
   ParameterDecoder decoder(reader, options, request);
   reader.begin();
   std::string_view name;
-  std::vector<std::string> names;
+  std::size_t count = 0;
   while (reader.next_member(name)) {
     if (name.size() > options.max_name_bytes) {
       return fail(
@@ -205,16 +219,13 @@ Result<void> decode_request_parameters(
           options.max_name_bytes
       );
     }
-    if (std::ranges::find(names, name) != names.end()) {
-      return fail(Code::invalid_argument, "parameter '{}' is given twice", name);
-    }
-    if (names.size() == options.max_parameters) {
+    if (count == options.max_parameters) {
       return fail(
           Code::invalid_argument, "the request has more than {} parameters", options.max_parameters
       );
     }
-    names.emplace_back(name);
-    TRY(decoder.decode(names.back()));
+    ++count;
+    TRY(decoder.decode(name));
   }
   if (reader.has_failed()) return malformed(reader);
   return {};
