@@ -96,8 +96,7 @@ void add_source(
 
 }  // namespace
 
-std::uint64_t append_rows(const RecordRequest& request, tensor::Columns& batch) {
-  const std::size_t before = batch.size_bytes();
+void append_rows(const RecordRequest& request, tensor::Columns& batch) {
   const RecordLayout& layout = request.version->layout();
   ledger::RecordHead head = request.head;
   for (std::size_t row = 0; row < request.rows; ++row) {
@@ -119,7 +118,6 @@ std::uint64_t append_rows(const RecordRequest& request, tensor::Columns& batch) 
     }
     for (const Source& source : layout.sources()) add_source(source, request, row, batch[at++]);
   }
-  return batch.size_bytes() - before;
 }
 
 }  // namespace weir::serve

@@ -72,9 +72,18 @@ bool Recorder::record(const RecordRequest& request) {
   Slot& slot = slot_of_this_thread();
   const std::lock_guard lock(slot.mutex);
   Batch& batch = open_batch(slot, request);
-  const std::uint64_t added = append_rows(request, *batch.columns);
-  queue_bytes_.fetch_add(added, std::memory_order_relaxed);
+  append_rows(request, *batch.columns);
+  // Adding up the columns costs more than a row; the limit may be passed by this many rows.
+  constexpr std::size_t rows_between_counts = 64;
+  if (batch.columns->rows() - batch.counted_rows >= rows_between_counts) count_bytes(batch);
   return true;
+}
+
+void Recorder::count_bytes(Batch& batch) {
+  const std::uint64_t bytes = batch.columns->size_bytes();
+  queue_bytes_.fetch_add(bytes - batch.counted_bytes, std::memory_order_relaxed);
+  batch.counted_bytes = bytes;
+  batch.counted_rows = batch.columns->rows();
 }
 
 void Recorder::when_durable(std::function<void(Result<void>)> done) {
@@ -152,7 +161,9 @@ void Recorder::hand_over(Batch& batch) {
     (written ? written_ : dropped_failed_).fetch_add(rows, std::memory_order_relaxed);
   }
   for (BatchObserver* observer : observers_) observer->observe(*batch.version, *batch.columns);
-  queue_bytes_.fetch_sub(batch.columns->size_bytes(), std::memory_order_relaxed);
+  queue_bytes_.fetch_sub(batch.counted_bytes, std::memory_order_relaxed);
+  batch.counted_bytes = 0;
+  batch.counted_rows = 0;
 }
 
 RecorderCounts Recorder::counts() const {

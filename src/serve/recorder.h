@@ -82,6 +82,8 @@ class Recorder {
   struct Batch {
     std::shared_ptr<const Version> version;
     std::unique_ptr<tensor::Columns> columns;
+    std::size_t counted_rows = 0;  // Of these, the bytes are in queue_bytes_.
+    std::uint64_t counted_bytes = 0;
   };
   struct Slot {
     std::mutex mutex;
@@ -91,6 +93,7 @@ class Recorder {
   Slot& slot_of_this_thread();
   Batch& open_batch(Slot& slot, const RecordRequest& request);
   void run();
+  void count_bytes(Batch& batch);
   void flush_slot(Slot& slot);
   void hand_over(Batch& batch);
 

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "model/session.h"
+#include "serve/version.h"
+
+// A model for tests: FP32 input `x` [-1, 2], output `y` [-1, 1] = offset + x0 + x1.
+
+namespace weir::serve {
+
+inline model::Signature test_signature() {
+  model::Signature signature;
+  signature.platform = "test";
+  signature.inputs = {{"x", tensor::DataType::fp32, tensor::Shape{-1, 2}}};
+  signature.outputs = {{"y", tensor::DataType::fp32, tensor::Shape{-1, 1}}};
+  signature.task = model::Task::regression;
+  signature.has_row_axis = true;
+  signature.features = {
+      {.name = "a", .input = 0, .index = 0}, {.name = "b", .input = 0, .index = 1}};
+  signature.score = model::OutputElement{0, 0};
+  return signature;
+}
+
+class TestSession final : public model::Session {
+ public:
+  explicit TestSession(float offset) : offset_(offset), signature_(test_signature()) {}
+
+  const model::Signature& signature() const override { return signature_; }
+
+  model::Progress infer(model::Inference& inference) override {
+    ++calls;
+    if (before_run) before_run();
+    if (fails) {
+      inference.status = fail(Code::internal, "the test model fails");
+      return model::Progress::done;
+    }
+    inference.outputs.resize(1);
+    const auto x = inference.inputs[0].values<float>();
+    inference.outputs[0].reset(
+        tensor::DataType::fp32, tensor::Shape{static_cast<std::int64_t>(inference.rows), 1}
+    );
+    for (std::size_t row = 0; row < inference.rows; ++row) {
+      inference.outputs[0].values<float>()[row] = offset_ + x[2 * row] + x[2 * row + 1];
+    }
+    inference.status = {};
+    inference.run_ns = 1000;
+    return model::Progress::done;
+  }
+
+  std::atomic<int> calls{0};
+  std::atomic<bool> fails{false};
+  std::function<void()> before_run;
+
+ private:
+  float offset_;
+  model::Signature signature_;
+};
+
+struct TestVersion {
+  std::shared_ptr<const Version> version;
+  TestSession* session;  // Owned by the version.
+};
+
+inline TestVersion make_test_version(
+    std::uint32_t number, float offset = 0, const VersionLimits& limits = {}
+) {
+  auto session = std::make_unique<TestSession>(offset);
+  TestSession* borrowed = session.get();
+  VersionIdentity identity{.endpoint = "e", .number = number, .sha256 = "", .name = ""};
+  return {
+      std::make_shared<const Version>(
+          std::move(identity),
+          std::move(session),
+          limits,
+          std::vector<std::string>{},
+          std::vector<std::string>{}
+      ),
+      borrowed};
+}
+
+}  // namespace weir::serve
