@@ -12,9 +12,9 @@ test: ## install what is missing, build with sanitizers, run every test
 demo: build ## the main job on real data, in under two minutes (KEEP=1: the server stays up)
 	@build/release/weir demo $(if $(KEEP),--keep)
 
-bench: ## build the benchmarks and run them
+bench: ## build the benchmarks and run them (the one of whole servers wants scripts/setup --dev)
 	@scripts/setup
-	@scripts/build release
+	@scripts/build release weir weir_benchmarks
 	@scripts/run-benchmarks
 
 format: ## put every source file into the project's form (clang-format-14: scripts/setup --dev)
