@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <stdlib.h>
 
@@ -21,6 +22,8 @@ class Folder {
     std::string pattern = (std::filesystem::temp_directory_path() / "weir_table_XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());
   }
+  // An existing one, removed all the same.
+  explicit Folder(std::string path) : path_(std::move(path)) {}
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
   ~Folder() { std::filesystem::remove_all(path_); }

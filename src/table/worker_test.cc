@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,15 +15,6 @@
 #include "table/test_worker.h"
 
 using ::testing::InitGoogleTest;
-
-// The test program is the worker of its own tests.
-int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "worker") {
-    return weir::table::run_worker(weir::table::worker_socket, weir::table::open_test_segments);
-  }
-  InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}
 
 namespace weir::table {
 namespace {
@@ -42,6 +34,38 @@ Query endless_query(const std::string& marker, std::int64_t timeout_us = 0) {
 void wait_for(const std::string& marker) {
   while (!std::filesystem::exists(marker)) std::this_thread::yield();
 }
+
+// A parent that dies at once, with SIGKILL, while its worker computes; the file "pid" in the folder
+// says which process that is.
+void die_as_parent(const Folder& folder) {
+  Worker worker(small_worker());
+  if (!worker.start()) return;
+  folder.write("pid", std::to_string(*worker.pid()));
+  const std::thread caller([&] {
+    static_cast<void>(answer(worker, endless_query(folder.file("marker"))));
+  });
+  wait_for(folder.file("marker"));
+  ::kill(::getpid(), SIGKILL);
+}
+
+}  // namespace
+}  // namespace weir::table
+
+// The test program is the worker of its own tests.
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "worker") {
+    return weir::table::run_worker(weir::table::worker_socket, weir::table::open_test_segments);
+  }
+  if (argc > 2 && std::string_view(argv[1]) == "dying-parent") {
+    weir::table::die_as_parent(weir::table::Folder(argv[2]));
+    return 1;
+  }
+  InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
+
+namespace weir::table {
+namespace {
 
 TEST(Worker, AnswersAQueryWithColumnsAndRows) {
   Worker worker(small_worker());
@@ -239,13 +263,13 @@ TEST(Worker, SaysExhaustedWhenAStatementNeedsTooMuchMemory) {
 
 // Needs more memory than the worker of the test has, and can be done with a disk instead.
 constexpr const char* large_sort =
-    "FROM (SELECT hash(range) AS a, md5(range::VARCHAR) AS b FROM range(1500000)) "
-    "ORDER BY a LIMIT 1 OFFSET 1499999";
+    "FROM (SELECT hash(range) AS a, md5(range::VARCHAR) AS b FROM range(600000)) "
+    "ORDER BY a LIMIT 1 OFFSET 599999";
 
 TEST(Worker, UsesItsTempFolderForTrustedStatementsAndExportsOnly) {
   const Folder folder;
   WorkerOptions options = small_worker();
-  options.memory_bytes = 64ULL << 20;
+  options.memory_bytes = 32ULL << 20;
   options.threads = 1;
   const auto copy = [&](const std::string& name) {
     return "COPY (" + std::string(large_sort) + ") TO '" + folder.file(name) + "' (FORMAT csv)";
@@ -305,27 +329,18 @@ TEST(Worker, SaysWhereItLookedForDuckDb) {
 
 TEST(Worker, ChildEndsWhenItsParentDies) {
   const Folder folder;
-  // A parent of its own: this process forks one that starts a worker and dies at once.
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::pipe(ends.data()), 0);
-  const pid_t parent = ::fork();
-  if (parent == 0) {
-    Worker worker(small_worker());
-    const int pid = worker.start() ? *worker.pid() : -1;
-    std::thread([&] { static_cast<void>(answer(worker, endless_query(folder.file("marker")))); }
-    ).detach();
-    wait_for(folder.file("marker"));
-    const ssize_t written = ::write(ends[1], &pid, sizeof pid);
-    ::kill(::getpid(), written == sizeof pid ? SIGKILL : SIGABRT);
-  }
-  int child = -1;
-  ASSERT_EQ(::read(ends[0], &child, sizeof child), static_cast<ssize_t>(sizeof child));
-  ::close(ends[0]);
-  ::close(ends[1]);
+  std::string program = "weir_table_test";
+  std::string mode = "dying-parent";
+  std::string path = folder.path();
+  std::array<char*, 4> arguments = {program.data(), mode.data(), path.data(), nullptr};
+  pid_t parent = -1;
+  ASSERT_EQ(
+      ::posix_spawn(&parent, "/proc/self/exe", nullptr, nullptr, arguments.data(), environ), 0
+  );
   int status = 0;
   ASSERT_EQ(::waitpid(parent, &status, 0), parent);
   ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-  ASSERT_GT(child, 0);
+  const int child = std::stoi(Folder::read(folder.file("pid")));
   const std::int64_t give_up_ns = monotonic_ns() + 20'000'000'000;
   while (::kill(child, 0) == 0 && monotonic_ns() < give_up_ns) std::this_thread::yield();
   EXPECT_EQ(::kill(child, 0), -1) << "the worker outlived its parent";
