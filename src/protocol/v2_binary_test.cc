@@ -193,8 +193,8 @@ TEST(DecodeBinary, FindsMissingValuesInFloatingPointTensors) {
 }
 
 TEST(DecodeBinary, RefusesAnInputWithBothFormsOrWithoutTheHeader) {
-  const std::string both =
-      R"({"name":"x","shape":[1],"datatype":"INT8","parameters":{"binary_data_size":1},"data":[1]})";
+  const std::string both = R"({"name":"x","shape":[1],"datatype":"INT8","data":[1],)"
+                           R"("parameters":{"binary_data_size":1}})";
   EXPECT_THAT(decode(request_of(both), "a").message(), HasSubstr("both 'data' and"));
   PredictRequest request;
   const std::string json = request_of(input("x", "[1]", "INT8", 1));

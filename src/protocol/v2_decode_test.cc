@@ -161,10 +161,10 @@ TEST(DecodeJson, TakesKeysInAnyOrder) {
 }
 
 TEST(DecodeJson, PassesOverUnknownKeys) {
-  const auto decoded = decode(
-      R"({"new":{"a":[1,{"b":null}]},"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[1],)"
-      R"("hint":"fast","parameters":{"content_type":"np"}}],"outputs":[{"name":"y","hint":1}]})"
-  );
+  const auto decoded =
+      decode(R"({"new":{"a":[1,{"b":null}]},"inputs":[{"name":"x","shape":[1],"datatype":"FP32",)"
+             R"("data":[1],"hint":"fast","parameters":{"content_type":"np"}}],)"
+             R"("outputs":[{"name":"y","hint":1}]})");
   EXPECT_TRUE(decoded->result) << decoded->message();
   EXPECT_FALSE(decode(R"({"new":[1,,2],"inputs":[]})")->result);
 }
