@@ -17,6 +17,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using asio::ip::tcp;
 using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
 
 struct HttpClient::Impl {
   Url url;
@@ -24,6 +25,7 @@ struct HttpClient::Impl {
   asio::io_context context;
   std::optional<beast::tcp_stream> stream;
   beast::flat_buffer buffer;
+  Clock::time_point end;  // Of the request at hand.
 
   Impl(Url given, const ClientOptions& given_options)
       : url(std::move(given)), options(given_options) {}
@@ -61,7 +63,9 @@ Result<void> HttpClient::Impl::connect() {
   if (error) return broken("find", error);
   stream.emplace(context);
   buffer.clear();
-  stream->expires_after(std::chrono::microseconds(options.connect_timeout_us));
+  stream->expires_at(
+      std::min(end, Clock::now() + std::chrono::microseconds(options.connect_timeout_us))
+  );
   stream->async_connect(addresses, [&](const error_code& result, const tcp::endpoint&) {
     error = result;
   });
@@ -90,7 +94,7 @@ Result<ClientResponse> HttpClient::Impl::exchange(const ClientRequest& request, 
   message.prepare_payload();
 
   error_code error;
-  stream->expires_after(std::chrono::microseconds(options.timeout_us));
+  stream->expires_at(end);
   beast::http::async_write(*stream, message, [&](const error_code& result, std::size_t) {
     error = result;
   });
@@ -126,6 +130,9 @@ const Url& HttpClient::url() const {
 }
 
 Result<ClientResponse> HttpClient::send(const ClientRequest& request) {
+  std::int64_t timeout_us = impl_->options.timeout_us;
+  if (request.timeout_us > 0) timeout_us = std::min(timeout_us, request.timeout_us);
+  impl_->end = Clock::now() + std::chrono::microseconds(timeout_us);
   const bool was_kept = impl_->stream.has_value();
   if (!was_kept) TRY(impl_->connect());
   bool got_byte = false;

@@ -25,6 +25,7 @@ struct ClientRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string_view body;
   std::string_view content_type;
+  std::int64_t timeout_us = 0;  // Less time than the client's for this one; 0: the client's.
 };
 
 struct ClientResponse {
