@@ -10,31 +10,75 @@
 namespace weir::ledger {
 namespace {
 
-constexpr std::string_view parquet_options = "FORMAT parquet, COMPRESSION zstd";
+// Each day that a statement writes takes memory until it ends, so one statement writes this many.
+constexpr std::size_t days_per_statement = 64;
 
-// The segments' rows of one endpoint into one file, or into one file for each day.
-std::string copy_statement(
-    std::span<const std::string> paths,
-    std::string_view endpoint,
-    FileKind kind,
-    bool is_one_day,
-    const std::string& target
-) {
+// The rows of one endpoint in some segments.
+struct Source {
+  std::vector<std::string> paths = {};
+  std::string endpoint;
+  FileKind kind = FileKind::records;
+  RowRange range = {};
+
+  // Those of whole days, from the first moment of one to the last moment of another.
+  std::string rows(Moment first, Moment last) const {
+    return fmt::format(
+        "weir_segments({}::VARCHAR[], {}, '{}@{},{}') WHERE \"time\" BETWEEN {} AND {}",
+        quote_list(paths),
+        quote_text(endpoint),
+        kind == FileKind::records ? "records" : "feedback",
+        first,
+        last,
+        first,
+        last
+    );
+  }
+};
+
+struct Days {
+  Moment first = 0;
+  Moment last = 0;
+  bool is_one() const { return to_day(first) == to_day(last); }
+};
+
+// Into one file, or into one file for each day.
+std::string copy_statement(const Source& source, const Days& days, const std::string& target) {
   const std::string_view day =
-      is_one_day ? "" : ", strftime(make_timestamp(\"time\"), '%Y-%m-%d') AS weir_day";
-  const std::string_view partition = is_one_day ? "" : ", PARTITION_BY (weir_day)";
+      days.is_one() ? "" : ", strftime(make_timestamp(\"time\"), '%Y-%m-%d') AS weir_day";
   return fmt::format(
       "COPY (SELECT * REPLACE (make_timestamp(\"time\") AS \"time\", make_timestamp(recorded_at) "
       "AS "
-      "recorded_at){} FROM weir_segments({}::VARCHAR[], {}, {})) TO {} ({}{})",
+      "recorded_at){} FROM {}) TO {} (FORMAT parquet, COMPRESSION zstd{})",
       day,
-      quote_list(paths),
-      quote_text(endpoint),
-      kind == FileKind::records ? "'records'" : "'feedback'",
+      source.rows(days.first, days.last),
       quote_text(target),
-      parquet_options,
-      partition
+      days.is_one() ? "" : ", PARTITION_BY (weir_day)"
   );
+}
+
+// The days that have rows, in groups that one statement can write.
+Result<std::vector<Days>> group_days(Workshop& workshop, Rewrite& rewrite, const Source& source) {
+  const Days all{source.range.min_time, source.range.max_time};
+  constexpr auto most = static_cast<Moment>(days_per_statement) * us_per_day;
+  if (all.last - all.first < most - us_per_day) return std::vector<Days>{all};
+  const std::string answer = TRY(rewrite.make_path("days.csv"));
+  TRY(workshop.run_sql(fmt::format(
+      "COPY (SELECT epoch_us(date_trunc('day', make_timestamp(\"time\"))) AS day, count(*) FROM {} "
+      "GROUP BY day ORDER BY day) TO {} (FORMAT csv, HEADER false)",
+      source.rows(all.first, all.last),
+      quote_text(answer)
+  )));
+  std::vector<Days> groups;
+  std::size_t days_in_group = days_per_statement;
+  for (const auto& [day, rows] : TRY(read_number_pairs(workshop.files, answer))) {
+    if (days_in_group == days_per_statement) {
+      groups.push_back({day, day});
+      days_in_group = 0;
+    }
+    groups.back().last = day + us_per_day - 1;
+    ++days_in_group;
+  }
+  return groups;
 }
 
 FileKind parquet_kind(FileKind segment_kind) {
@@ -76,9 +120,10 @@ Result<void> Maintenance::compact() {
   Result<void> result;
   std::size_t max_segments = SIZE_MAX;
   while (!workshop_.is_stopping()) {
+    auto done = finish_unfinished(workshop_);
     const Job job = next_job(max_segments);
-    if (job.segments.empty()) break;
-    auto done = compact_job(job);
+    if (done && job.segments.empty()) break;
+    if (done) done = compact_job(job);
     if (done) {
       max_segments = max_segments > SIZE_MAX / 2 ? SIZE_MAX : max_segments * 2;
       continue;
@@ -119,54 +164,69 @@ Result<void> Maintenance::compact_job(const Job& job) {
 Result<void> Maintenance::compact_endpoint(
     Rewrite& rewrite, const Job& job, FileKind kind, const std::string& endpoint
 ) {
-  RowRange range;
-  std::vector<std::string> paths;
+  Source source{.endpoint = endpoint, .kind = kind};
   for (const CatalogEntry& segment : job.segments) {
     const auto found = segment.facts.summary.find(endpoint);
     if (parquet_kind(segment.file->kind()) != kind || found == segment.facts.summary.end())
       continue;
-    range.add(found->second);
-    paths.push_back(workshop_.catalog.path_of(*segment.file));
+    source.range.add(found->second);
+    source.paths.push_back(workshop_.catalog.path_of(*segment.file));
   }
-  const std::string day = to_day(range.min_time);
-  const bool is_one_day = day == to_day(range.max_time);
-  const std::string name = fmt::format(
-      "{}-{}{}",
-      kind == FileKind::records ? "records" : "feedback",
-      TRY(encode_endpoint(endpoint)),
-      is_one_day ? ".parquet" : ""
-  );
-  const std::string target = TRY(rewrite.make_path(name));
-  const std::uint64_t copied =
-      TRY(workshop_.run_sql(copy_statement(paths, endpoint, kind, is_one_day, target)));
-  if (copied != range.rows) {
-    // Blocks that went bad on the disk since they were written are passed over, and only that.
-    std::uint64_t readable = 0;
-    for (const std::string& path : paths) {
-      const Scanned scanned = TRY(scan_segment(path, true));
-      const auto found = scanned.summary.find(endpoint);
-      if (found != scanned.summary.end()) readable += found->second.rows;
-    }
-    if (copied != readable) {
-      return fail(
-          Code::internal,
-          "compaction of '{}' copied {} of {} rows; the segments stay",
-          endpoint,
-          copied,
-          readable
-      );
-    }
-    LOG(error, "ledger: {} rows of '{}' are damaged and lost", range.rows - copied, endpoint);
-    count([&](Counts& counts) { counts.lost_rows += range.rows - copied; });
+  const std::string encoded = TRY(encode_endpoint(endpoint));
+  std::uint64_t copied = 0;
+  std::size_t number = 0;
+  for (const Days& days : TRY(group_days(workshop_, rewrite, source))) {
+    const std::string name = fmt::format(
+        "{}-{}-{}{}",
+        kind == FileKind::records ? "records" : "feedback",
+        encoded,
+        number++,
+        days.is_one() ? ".parquet" : ""
+    );
+    const std::string target = TRY(rewrite.make_path(name));
+    copied += TRY(workshop_.run_sql(copy_statement(source, days, target)));
+    TRY(rewrite.add(
+        name,
+        {.kind = kind,
+         .endpoint = endpoint,
+         .day = to_day(days.first),
+         .newest_recorded_at = source.range.max_recorded_at}
+    ));
   }
-  TRY(rewrite.add(
-      name,
-      {.kind = kind, .endpoint = endpoint, .day = day, .newest_recorded_at = range.max_recorded_at}
-  ));
+  if (copied != source.range.rows) {
+    TRY(explain_missing_rows(source.paths, endpoint, source.range.rows, copied));
+  }
   count([&](Counts& counts) {
     ++counts.compactions;
     counts.compacted_rows += copied;
   });
+  return {};
+}
+
+// Blocks that went bad on the disk since they were written are passed over, and only that.
+Result<void> Maintenance::explain_missing_rows(
+    const std::vector<std::string>& paths,
+    const std::string& endpoint,
+    std::uint64_t promised,
+    std::uint64_t copied
+) {
+  std::uint64_t readable = 0;
+  for (const std::string& path : paths) {
+    const Scanned scanned = TRY(scan_segment(path, true));
+    const auto found = scanned.summary.find(endpoint);
+    if (found != scanned.summary.end()) readable += found->second.rows;
+  }
+  if (copied != readable || copied > promised) {
+    return fail(
+        Code::internal,
+        "compaction of '{}' copied {} of {} rows; the segments stay",
+        endpoint,
+        copied,
+        readable
+    );
+  }
+  LOG(error, "ledger: {} rows of '{}' are damaged and lost", promised - copied, endpoint);
+  count([&](Counts& counts) { counts.lost_rows += promised - copied; });
   return {};
 }
 

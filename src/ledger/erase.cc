@@ -1,5 +1,3 @@
-#include <charconv>
-
 #include <fmt/core.h>
 
 #include "base/log.h"
@@ -11,26 +9,6 @@ namespace {
 
 // How many rows of each file a condition holds for, by the index of the file.
 using Hits = std::map<std::size_t, std::uint64_t>;
-
-// SQL answers through a file: two numbers a line.
-Result<Hits> read_hits(FileSystem& files, const std::string& path) {
-  const std::string text = TRY(files.read(path));
-  Hits hits;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at != end) {
-    std::size_t file = 0;
-    std::uint64_t rows = 0;
-    const auto first = std::from_chars(at, end, file);
-    if (first.ec != std::errc() || first.ptr == end || *first.ptr != ',') break;
-    const auto second = std::from_chars(first.ptr + 1, end, rows);
-    if (second.ec != std::errc() || second.ptr == end || *second.ptr != '\n') break;
-    hits[file] = rows;
-    at = second.ptr + 1;
-  }
-  if (at != end) return fail(Code::internal, "'{}' is not two numbers a line", path);
-  return hits;
-}
 
 std::vector<std::string> paths_of(const Catalog& catalog, std::span<const CatalogEntry> entries) {
   std::vector<std::string> paths;
@@ -58,9 +36,13 @@ Result<Hits> find_hits(
       condition,
       quote_text(answer)
   )));
-  Hits hits = TRY(read_hits(workshop.files, answer));
-  if (!hits.empty() && hits.rbegin()->first >= entries.size()) {
-    return fail(Code::internal, "'{}' names a file that was not asked for", answer);
+  Hits hits;
+  for (const auto& [file, rows] : TRY(read_number_pairs(workshop.files, answer))) {
+    const auto index = static_cast<std::size_t>(file);
+    if (file < 0 || index >= entries.size()) {
+      return fail(Code::internal, "'{}' names a file that was not asked for", answer);
+    }
+    hits[index] = static_cast<std::uint64_t>(rows);
   }
   return hits;
 }
@@ -132,6 +114,7 @@ Result<std::uint64_t> Maintenance::erase(
 Result<std::uint64_t> Maintenance::erase_endpoint(
     const std::string& endpoint, std::uint64_t key_hash
 ) {
+  TRY(finish_unfinished(workshop_));
   const auto entries_of = [&](FileKind kind) {
     std::vector<CatalogEntry> entries = workshop_.catalog.entries(kind);
     std::erase_if(entries, [&](const CatalogEntry& entry) {

@@ -12,11 +12,12 @@
 namespace weir::ledger {
 namespace {
 
-constexpr std::uint16_t has_prediction = 1;
-constexpr std::uint16_t prediction_is_number = 2;
-constexpr std::uint16_t has_label = 4;
-constexpr std::uint16_t label_is_number = 8;
-constexpr std::uint16_t is_shadow = 16;
+constexpr unsigned has_prediction = 1;
+constexpr unsigned prediction_is_number = 2;
+constexpr unsigned has_label = 4;
+constexpr unsigned label_is_number = 8;
+constexpr unsigned is_shadow = 16;
+constexpr std::size_t most_arms = 2'048;  // What fits beside five flags in sixteen bits.
 constexpr std::size_t first_buckets = 1'024;
 
 // A label or prediction in eight bytes: a number as it is, any other text as its hash.
@@ -39,6 +40,12 @@ std::uint64_t hash_of(std::string_view id, std::uint32_t row) {
   return hash64(id, row);
 }
 
+std::uint16_t request_of(Moment recorded_at) {
+  return static_cast<std::uint16_t>(
+      static_cast<std::uint64_t>(recorded_at) * 0x9e3779b97f4a7c15ULL >> 48U
+  );
+}
+
 std::uint32_t seconds_of(Moment time) {
   return static_cast<std::uint32_t>(std::clamp<Moment>(time / us_per_second, 0, UINT32_MAX));
 }
@@ -56,7 +63,7 @@ FeedbackCounts& FeedbackCounts::operator+=(const FeedbackCounts& other) {
 
 FeedbackIndex::FeedbackIndex(Options options) : options_(options) {
   options_.recent_records = std::clamp<std::size_t>(options_.recent_records, 1, UINT32_MAX / 2);
-  options_.max_arms = std::min<std::size_t>(options_.max_arms, UINT16_MAX);
+  options_.max_arms = std::min(options_.max_arms, most_arms);
 }
 
 std::uint16_t FeedbackIndex::arm_of(std::uint32_t version, std::string_view arm) {
@@ -96,16 +103,17 @@ void FeedbackIndex::insert_one(const IndexedPrediction& prediction) {
   Entry entry;
   entry.key = static_cast<std::uint32_t>(hash >> 32U);
   entry.bucket = static_cast<std::uint32_t>(hash);
-  entry.recorded_at = static_cast<std::uint32_t>(prediction.recorded_at);
-  entry.arm = arm;
+  entry.request = request_of(prediction.recorded_at);
+  entry.arm_and_flags = static_cast<std::uint16_t>(arm << 5U);
   if (!prediction.predicted.empty()) {
     const Value value = value_of(prediction.predicted);
     entry.predicted = value.bits;
-    entry.flags =
-        static_cast<std::uint16_t>(has_prediction | (value.is_number ? prediction_is_number : 0));
+    entry.set(has_prediction);
+    if (value.is_number) entry.set(prediction_is_number);
   }
-  if (prediction.arm == "shadow") entry.flags = static_cast<std::uint16_t>(entry.flags | is_shadow);
-  if (!heads_.empty()) look_at_older(entry, hash);
+  if (prediction.arm == "shadow") entry.set(is_shadow);
+  if (heads_.empty()) grow_table();
+  look_at_older(entry, hash);
   link(entry);
 }
 
@@ -117,17 +125,15 @@ void FeedbackIndex::look_at_older(Entry& entry, std::uint64_t hash) {
   for (; at != 0; at = entries_[at - 1].next) {
     const Entry& other = entries_[at - 1];
     if (other.key != entry.key || other.bucket != entry.bucket) continue;
-    if (other.recorded_at == entry.recorded_at) {
-      if (labelled == nullptr && (other.flags & has_label) != 0) labelled = &other;
-    } else if (((entry.flags | other.flags) & is_shadow) == 0) {
+    if (other.request == entry.request) {
+      if (labelled == nullptr && other.has(has_label)) labelled = &other;
+    } else if (!entry.has(is_shadow) && !other.has(is_shadow)) {
       is_repeated = true;
     }
   }
   if (is_repeated) ++repeated_ids_;
   if (labelled != nullptr) {
-    set_label(
-        entry, {labelled->label, labelled->label_seconds, (labelled->flags & label_is_number) != 0}
-    );
+    set_label(entry, {labelled->label, labelled->label_seconds, labelled->has(label_is_number)});
     return;
   }
   if (waiting_.empty()) return;
@@ -142,7 +148,7 @@ void FeedbackIndex::look_at_older(Entry& entry, std::uint64_t hash) {
 void FeedbackIndex::link(Entry& entry) {
   if (entries_.size() < options_.recent_records) {
     const bool may_grow = heads_.size() < std::bit_floor(options_.recent_records);
-    if (heads_.empty() || (may_grow && entries_.size() >= heads_.size())) grow_table();
+    if (may_grow && entries_.size() >= heads_.size()) grow_table();
     if (entries_.size() == entries_.capacity()) {
       const std::size_t wanted = std::max(first_buckets, entries_.capacity() * 2);
       entries_.reserve(std::min(wanted, options_.recent_records));
@@ -162,9 +168,9 @@ void FeedbackIndex::link(Entry& entry) {
 void FeedbackIndex::set_label(Entry& entry, const Label& label) {
   entry.label = label.bits;
   entry.label_seconds = label.seconds;
-  entry.flags = static_cast<std::uint16_t>(
-      (entry.flags & ~label_is_number) | has_label | (label.is_number ? label_is_number : 0)
-  );
+  entry.set(has_label);
+  entry.unset(label_is_number);
+  if (label.is_number) entry.set(label_is_number);
   count(entry, 1);
 }
 
@@ -187,16 +193,14 @@ void FeedbackIndex::insert(std::span<const IndexedPrediction> predictions) {
 }
 
 void FeedbackIndex::count(const Entry& entry, int sign) {
-  if ((entry.flags & has_prediction) == 0) return;
-  ArmAccuracy& arm = arms_[entry.arm];
+  if (!entry.has(has_prediction)) return;
+  ArmAccuracy& arm = arms_[entry.arm()];
   const auto add = [sign](std::uint64_t& counter) {
     counter += static_cast<std::uint64_t>(static_cast<std::int64_t>(sign));
   };
   add(arm.labelled);
-  const bool both_numbers =
-      (entry.flags & prediction_is_number) != 0 && (entry.flags & label_is_number) != 0;
-  const bool same_kind =
-      ((entry.flags & prediction_is_number) != 0) == ((entry.flags & label_is_number) != 0);
+  const bool both_numbers = entry.has(prediction_is_number) && entry.has(label_is_number);
+  const bool same_kind = entry.has(prediction_is_number) == entry.has(label_is_number);
   if (same_kind && entry.predicted == entry.label) add(arm.correct);
   if (!both_numbers) return;
   add(arm.numeric);
@@ -213,13 +217,13 @@ void FeedbackIndex::apply_one(const Feedback& feedback, FeedbackCounts& counts) 
   const std::uint32_t head = heads_.empty() ? 0 : heads_[bucket & (heads_.size() - 1)];
 
   // The newest request is that of the newest answer; shadows alone count when no answer is here.
-  std::optional<std::uint32_t> request;
+  std::optional<std::uint16_t> request;
   bool is_answer = false;
   for (std::uint32_t at = head; at != 0 && !is_answer; at = entries_[at - 1].next) {
     const Entry& entry = entries_[at - 1];
     if (entry.key != key || entry.bucket != bucket) continue;
-    is_answer = (entry.flags & is_shadow) == 0;
-    if (!request || is_answer) request = entry.recorded_at;
+    is_answer = !entry.has(is_shadow);
+    if (!request || is_answer) request = entry.request;
   }
   const bool is_label = feedback.kind == Feedback::Kind::label;
   const Value value = is_label ? value_of(feedback.text) : Value();
@@ -235,9 +239,9 @@ void FeedbackIndex::apply_one(const Feedback& feedback, FeedbackCounts& counts) 
   bool is_corrected = false;
   for (std::uint32_t at = head; at != 0; at = entries_[at - 1].next) {
     Entry& entry = entries_[at - 1];
-    if (entry.key != key || entry.bucket != bucket || entry.recorded_at != *request) continue;
-    if ((entry.flags & has_label) != 0) {
-      const bool was_number = (entry.flags & label_is_number) != 0;
+    if (entry.key != key || entry.bucket != bucket || entry.request != *request) continue;
+    if (entry.has(has_label)) {
+      const bool was_number = entry.has(label_is_number);
       if (entry.label == value.bits && was_number == value.is_number) {
         is_duplicate = true;
         entry.label_seconds = std::max(entry.label_seconds, label.seconds);

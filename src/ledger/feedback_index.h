@@ -92,8 +92,12 @@ class FeedbackIndex {
     std::array<std::uint32_t, 2> predicted{};  // A double, or the hash of a text.
     std::array<std::uint32_t, 2> label{};
     std::uint32_t label_seconds = 0;
-    std::uint16_t arm = 0;
-    std::uint16_t flags = 0;
+    std::uint16_t request = 0;  // Of recorded_at: tells the requests of one id apart.
+    std::uint16_t arm_and_flags = 0;
+    std::size_t arm() const { return arm_and_flags >> 5U; }
+    bool has(unsigned flag) const { return (arm_and_flags & flag) != 0; }
+    void set(unsigned flag) { arm_and_flags = static_cast<std::uint16_t>(arm_and_flags | flag); }
+    void unset(unsigned flag) { arm_and_flags = static_cast<std::uint16_t>(arm_and_flags & ~flag); }
   };
 
   // A label in eight bytes.

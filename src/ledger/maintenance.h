@@ -62,6 +62,12 @@ class Maintenance {
   Result<void> compact_endpoint(
       Rewrite& rewrite, const Job& job, FileKind kind, const std::string& endpoint
   );
+  Result<void> explain_missing_rows(
+      const std::vector<std::string>& paths,
+      const std::string& endpoint,
+      std::uint64_t promised,
+      std::uint64_t copied
+  );
   Result<void> merge_some(bool& has_more);
   Result<std::uint64_t> erase_endpoint(const std::string& endpoint, std::uint64_t key_hash);
   template <class Change>

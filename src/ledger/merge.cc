@@ -33,6 +33,7 @@ Result<void> Maintenance::merge() {
 
 Result<void> Maintenance::merge_some(bool& has_more) {
   has_more = false;
+  TRY(finish_unfinished(workshop_));
   std::map<std::tuple<FileKind, std::string, std::string, int>, std::vector<CatalogEntry>> groups;
   for (CatalogEntry& entry : workshop_.catalog.entries()) {
     const FileKind kind = entry.file->kind();

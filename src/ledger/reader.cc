@@ -1,6 +1,7 @@
 #include "ledger/reader.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <vector>
@@ -60,10 +61,34 @@ Result<std::optional<Blocks>> open_blocks(const std::string& path) {
   return tl::unexpected(blocks.error());
 }
 
+// What `kind` asks for.
+struct Wanted {
+  bool is_records = false;
+  Moment first = INT64_MIN;
+  Moment last = INT64_MAX;
+};
+
+std::optional<Wanted> parse_kind(std::string_view kind) {
+  Wanted wanted;
+  const std::size_t at = kind.find('@');
+  const std::string_view name = kind.substr(0, at);
+  wanted.is_records = name == "records";
+  if (!wanted.is_records && name != "feedback") return std::nullopt;
+  if (at == std::string_view::npos) return wanted;
+  const char* const end = kind.data() + kind.size();
+  const auto first = std::from_chars(kind.data() + at + 1, end, wanted.first);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != ',') return std::nullopt;
+  const auto last = std::from_chars(first.ptr + 1, end, wanted.last);
+  if (last.ec != std::errc() || last.ptr != end) return std::nullopt;
+  return wanted;
+}
+
 class SegmentsReader final : public table::BatchReader {
  public:
-  SegmentsReader(std::span<const std::string> paths, std::string_view endpoint)
-      : paths_(paths.begin(), paths.end()), endpoint_(endpoint) {}
+  SegmentsReader(
+      std::span<const std::string> paths, std::string_view endpoint, const Wanted& wanted
+  )
+      : paths_(paths.begin(), paths.end()), endpoint_(endpoint), wanted_(wanted) {}
 
   // Goes over the headers of all blocks once: the columns must be known before the first row.
   Result<void> find_columns(const tensor::ColumnSpecs& fixed) {
@@ -143,6 +168,7 @@ class SegmentsReader final : public table::BatchReader {
   }
 
   Result<void> read_rows(const BlockHeader& header) {
+    if (header.max_time < wanted_.first || header.min_time > wanted_.last) return {};
     const auto found = schemas_.find(header.schema);
     if (found == schemas_.end()) return {};  // Of another endpoint, or its schema is damaged.
     const auto payload = TRY(blocks_->payload());
@@ -163,6 +189,7 @@ class SegmentsReader final : public table::BatchReader {
 
   std::vector<std::string> paths_;
   std::string endpoint_;
+  Wanted wanted_;
   Union union_;
   std::shared_ptr<const tensor::ColumnSpecs> specs_;
   std::optional<tensor::Columns> columns_;
@@ -176,14 +203,14 @@ class SegmentsReader final : public table::BatchReader {
 Result<std::unique_ptr<table::BatchReader>> open_segments(
     std::span<const std::string> paths, std::string_view endpoint, std::string_view kind
 ) {
-  const bool is_records = kind == "records";
-  if (!is_records && kind != "feedback") {
+  const auto wanted = parse_kind(kind);
+  if (!wanted) {
     return fail(Code::invalid_argument, "segments hold 'records' and 'feedback', not '{}'", kind);
   }
-  auto reader = std::make_unique<SegmentsReader>(paths, endpoint);
+  auto reader = std::make_unique<SegmentsReader>(paths, endpoint, *wanted);
   const tensor::ColumnSpecs fixed =
-      is_records ? tensor::ColumnSpecs(head_specs().begin(), head_specs().end())
-                 : *feedback_specs();
+      wanted->is_records ? tensor::ColumnSpecs(head_specs().begin(), head_specs().end())
+                         : *feedback_specs();
   TRY(reader->find_columns(fixed));
   return reader;
 }

@@ -14,10 +14,12 @@
 
 namespace weir::ledger {
 
-// Opens the blocks of one endpoint in these segments. `kind` is "records" or "feedback". The
-// columns are those of all blocks together, in order of first appearance after the fixed ones:
-// numbers of different types become the type that holds both, anything else becomes text; a column
-// that a block lacks is null. Suits table::OpenBatches.
+// Opens the blocks of one endpoint in these segments. `kind` is "records" or "feedback"; behind it
+// may stand "@FIRST,LAST", two times in microseconds: blocks without a row between them are passed
+// over, while the other rows of a block that is read come too. The columns are those of all blocks
+// together, in order of first appearance after the fixed ones: numbers of different types become
+// the type that holds both, anything else becomes text; a column that a block lacks is null. Suits
+// table::OpenBatches.
 Result<std::unique_ptr<table::BatchReader>> open_segments(
     std::span<const std::string> paths, std::string_view endpoint, std::string_view kind
 );

@@ -1,7 +1,9 @@
 #include "ledger/rewrite.h"
 
+#include <charconv>
 #include <filesystem>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "ledger/disk.h"
 
@@ -15,7 +17,7 @@ constexpr std::string_view day_prefix = "weir_day=";
 }  // namespace
 
 Result<Rewrite> Rewrite::begin(Workshop& workshop) {
-  TRY(finish_unfinished(workshop));
+  CHECK(!workshop.unfinished, "the files to change were chosen after the last swap had ended");
   Rewrite rewrite(workshop, workshop.next_stem());
   const std::string folder = join_path(workshop.catalog.folder(), tmp_folder(rewrite.stem_));
   TRY(remove_tree(folder));
@@ -120,6 +122,24 @@ Result<void> Rewrite::commit() {
     return {};
   };
   return finish_unfinished(*workshop_);
+}
+
+Result<NumberPairs> read_number_pairs(FileSystem& files, const std::string& path) {
+  const std::string text = TRY(files.read(path));
+  NumberPairs pairs;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    std::pair<std::int64_t, std::int64_t> pair;
+    const auto first = std::from_chars(at, end, pair.first);
+    if (first.ec != std::errc() || first.ptr == end || *first.ptr != ',') break;
+    const auto second = std::from_chars(first.ptr + 1, end, pair.second);
+    if (second.ec != std::errc() || second.ptr == end || *second.ptr != '\n') break;
+    pairs.push_back(pair);
+    at = second.ptr + 1;
+  }
+  if (at != end) return fail(Code::internal, "'{}' is not two numbers a line", path);
+  return pairs;
 }
 
 Result<void> finish_unfinished(Workshop& workshop) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -29,13 +30,19 @@ struct Workshop {
   std::function<Result<void>()> unfinished = {};
 };
 
-// Carries out what an earlier commit could not.
+// Carries out what an earlier commit could not. To be called before the files of a new swap are
+// chosen: they may be gone after it.
 Result<void> finish_unfinished(Workshop& workshop);
+
+// What SQL answered in a file of two whole numbers a line (FORMAT csv, HEADER false).
+using NumberPairs = std::vector<std::pair<std::int64_t, std::int64_t>>;
+Result<NumberPairs> read_number_pairs(FileSystem& files, const std::string& path);
 
 // One swap in the making: SQL writes into its folder, then everything changes at once. When it is
 // dropped before, nothing has changed. One thread at a time.
 class Rewrite {
  public:
+  // Requires: nothing is unfinished.
   static Result<Rewrite> begin(Workshop& workshop);
   Rewrite(Rewrite&& other) noexcept;
   Rewrite& operator=(Rewrite&&) = delete;

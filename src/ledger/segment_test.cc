@@ -224,6 +224,22 @@ TEST(Segment, HasTheFixedColumnsWithoutAnyFile) {
   EXPECT_FALSE(open_segments(none, "e", "events"));
 }
 
+TEST(Segment, PassesOverBlocksOfOtherTimes) {
+  TemporaryFolder folder;
+  const std::vector<std::string> paths = {write_segment(
+      folder,
+      {{"e", numbered_batch("a", 2, 10)},
+       {"e", numbered_batch("b", 2, 20)},
+       {"e", numbered_batch("c", 1, 30)}}
+  )};
+  EXPECT_THAT(read_ids(paths, "e", "records@12,20"), ElementsAre("b0", "b1"));
+  EXPECT_THAT(read_ids(paths, "e", "records@-5,10"), ElementsAre("a0", "a1"));
+  EXPECT_THAT(read_ids(paths, "e", "records@31,99"), IsEmpty());
+  for (const char* wrong : {"records@", "records@1", "records@1,", "records@1,2x", "other@1,2"}) {
+    EXPECT_FALSE(open_segments(paths, "e", wrong)) << wrong;
+  }
+}
+
 TEST(Segment, TellsTheSummaryFromItsFooter) {
   TemporaryFolder folder;
   const std::string path =
