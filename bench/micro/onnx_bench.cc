@@ -124,4 +124,3 @@ BENCHMARK(load_and_unload)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace weir::model
-

@@ -1,8 +1,7 @@
 #include "base/clock.h"
 
-#include <ctime>
-
 #include <charconv>
+#include <ctime>
 #include <limits>
 
 namespace weir {
@@ -53,8 +52,8 @@ std::int64_t floor_divide(std::int64_t value, std::int64_t by) {
 }
 
 unsigned days_in_month(std::int64_t year, unsigned month) {
-  const std::int64_t next = month == 12 ? days_from_civil(year + 1, 1, 1)
-                                        : days_from_civil(year, month + 1, 1);
+  const std::int64_t next =
+      month == 12 ? days_from_civil(year + 1, 1, 1) : days_from_civil(year, month + 1, 1);
   return static_cast<unsigned>(next - days_from_civil(year, month, 1));
 }
 
@@ -104,9 +103,15 @@ int take_offset_minutes(std::string_view& text) {
 
 }  // namespace
 
-Moment now_us() { return read_clock(CLOCK_REALTIME, 1'000'000); }
-std::int64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC, 1'000'000'000); }
-std::int64_t thread_cpu_ns() { return read_clock(CLOCK_THREAD_CPUTIME_ID, 1'000'000'000); }
+Moment now_us() {
+  return read_clock(CLOCK_REALTIME, 1'000'000);
+}
+std::int64_t monotonic_ns() {
+  return read_clock(CLOCK_MONOTONIC, 1'000'000'000);
+}
+std::int64_t thread_cpu_ns() {
+  return read_clock(CLOCK_THREAD_CPUTIME_ID, 1'000'000'000);
+}
 
 std::string to_rfc3339(Moment moment) {
   const std::int64_t seconds = floor_divide(moment, us_per_second);
@@ -161,7 +166,9 @@ Result<Moment> parse_rfc3339(std::string_view text) {
   return seconds * us_per_second + fraction_us;
 }
 
-std::string to_day(Moment moment) { return to_rfc3339(moment).substr(0, 10); }
+std::string to_day(Moment moment) {
+  return to_rfc3339(moment).substr(0, 10);
+}
 
 Result<std::int64_t> parse_duration(std::string_view text) {
   std::int64_t amount = 0;

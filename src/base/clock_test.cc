@@ -21,8 +21,14 @@ TEST(Clock, ReadsOffsetsAndCutsFractionsToMicroseconds) {
 
 TEST(Clock, RefusesWhatIsNotATime) {
   for (const char* text :
-       {"", "yesterday", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z",
-        "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00Zx"}) {
+       {"",
+        "yesterday",
+        "2026-13-01T00:00:00Z",
+        "2026-02-29T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:00:00",
+        "2026-01-01T00:00:00.Z",
+        "2026-01-01T00:00:00Zx"}) {
     const auto parsed = parse_rfc3339(text);
     ASSERT_FALSE(parsed.has_value()) << text;
     EXPECT_EQ(parsed.error().code, Code::invalid_argument);

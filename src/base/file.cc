@@ -1,15 +1,15 @@
 #include "base/file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 namespace weir {
 namespace {
@@ -88,8 +88,7 @@ class SystemFiles final : public FileSystem {
   Result<void> write_whole(const std::string& path, std::string_view bytes) override {
     const std::string temporary = path + ".tmp";
     {
-      const int fd =
-          ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+      const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
       if (fd < 0) return tl::unexpected(system_error("create", temporary));
       SystemFile file(fd, temporary);
       TRY(file.append(std::as_bytes(std::span(bytes))));
@@ -100,7 +99,8 @@ class SystemFiles final : public FileSystem {
   }
 
   Result<void> rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) != 0) return tl::unexpected(system_error("rename", from));
+    if (::rename(from.c_str(), to.c_str()) != 0)
+      return tl::unexpected(system_error("rename", from));
     return {};
   }
 
@@ -146,8 +146,7 @@ Error system_error(std::string_view what, std::string_view path) {
   if (number == ENOSPC || number == EDQUOT) code = Code::exhausted;
   if (number == ENOENT) code = Code::not_found;
   return Error{
-      code,
-      fmt::format("cannot {} '{}': {}", what, path, std::generic_category().message(number))};
+      code, fmt::format("cannot {} '{}': {}", what, path, std::generic_category().message(number))};
 }
 
 }  // namespace weir

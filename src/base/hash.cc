@@ -1,14 +1,14 @@
 #include "base/hash.h"
 
 #define XXH_INLINE_ALL
-#include <openssl/evp.h>
-#include <xxhash.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
+
+#include <openssl/evp.h>
+#include <xxhash.h>
 
 #include "base/check.h"
 

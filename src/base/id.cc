@@ -1,8 +1,8 @@
 #include "base/id.h"
 
-#include <sys/random.h>
-
 #include <bit>
+
+#include <sys/random.h>
 
 #include "base/check.h"
 

@@ -1,8 +1,8 @@
 #include "tensor/shape.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "base/check.h"
 

@@ -1,9 +1,9 @@
 #include "tensor/tensor.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <cstring>
+
+#include <gtest/gtest.h>
 
 #include "tensor/columns.h"
 
@@ -58,8 +58,9 @@ TEST(Tensor, WidensHalfPrecision) {
 
 TEST(Columns, KeepValuesNullsTextsAndLists) {
   const auto specs = std::make_shared<const ColumnSpecs>(ColumnSpecs{
-      {"x", DataType::fp64, false}, {"name", DataType::bytes, false}, {"list", DataType::fp32, true}
-  });
+      {"x", DataType::fp64, false},
+      {"name", DataType::bytes, false},
+      {"list", DataType::fp32, true}});
   Columns columns(specs);
   columns[0].add(1.5);
   columns[1].add_text("one");
