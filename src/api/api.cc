@@ -186,13 +186,14 @@ http::Admission Api::admit(const Request& head, std::uint64_t) {
 
 void Api::handle(Exchange& exchange) {
   const Request& request = exchange.request();
+  const bool is_read = request.method == Method::get || request.method == Method::head;
   if (request.path.starts_with("/v2")) {
     v2_.handle(exchange);
   } else if (is_control(request)) {
     handle_control(exchange);
-  } else if (request.path == "/metrics" && (request.method == Method::get || request.method == Method::head)) {
+  } else if (request.path == "/metrics" && is_read) {
     exchange.respond(200, metrics::Registry::content_type, sources_.registry.text());
-  } else if (request.path == "/" && request.method == Method::get) {
+  } else if (request.path == "/" && is_read) {
     exchange.respond(
         200,
         "text/plain; charset=utf-8",

@@ -85,9 +85,11 @@ void add_source(
   const Tensor& tensor = tensors[source.tensor];
   const std::size_t width = elements_per_row(tensor, request.rows);
   const std::size_t index = row * width + source.element;
+  const bool lacks_text =
+      tensor.datatype() == DataType::bytes && index >= tensor.strings_added();
   if (source.is_list) {
     add_list(tensor, row * width, width, column);
-  } else if (source.element >= width || (tensor.datatype() == DataType::bytes && index >= tensor.strings_added())) {
+  } else if (source.element >= width || lacks_text) {
     column.add_null();
   } else {
     add_element(source, tensor, index, column);

@@ -51,7 +51,9 @@ class Tensor {
   }
 
   // The memory held, in bytes.
-  std::size_t capacity() const { return bytes_.capacity() + ends_.capacity() * sizeof(std::size_t); }
+  std::size_t capacity() const {
+    return bytes_.capacity() + ends_.capacity() * sizeof(std::size_t);
+  }
 
  private:
   DataType datatype_ = DataType::fp32;
