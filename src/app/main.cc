@@ -18,6 +18,7 @@ struct Runner {
     return run_serve(arguments, command_line);
   }
   Result<int> operator()(const cli::WorkerArguments&) const { return run_worker(); }
+  Result<int> operator()(const cli::ModelHostArguments&) const { return run_model_host(); }
   Result<int> operator()(const cli::DemoArguments& arguments) const { return run_demo(arguments); }
   Result<int> operator()(const cli::StatusArguments& arguments) const {
     return cli::run_status(arguments);

@@ -13,6 +13,7 @@
 #include "cli/client.h"
 #include "config/config.h"
 #include "ledger/reader.h"
+#include "model/model_host.h"
 
 namespace weir::app {
 namespace {
@@ -123,6 +124,12 @@ Result<int> run_serve(const cli::ServeArguments& arguments, const std::string& c
 
 Result<int> run_worker() {
   return table::run_worker(table::worker_socket, ledger::open_segments);
+}
+
+Result<int> run_model_host() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::mallopt(M_ARENA_MAX, 2);
+  return model::run_model_host(model::host_socket);
 }
 
 }  // namespace weir::app

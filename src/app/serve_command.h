@@ -11,4 +11,7 @@ Result<int> run_serve(const cli::ServeArguments& arguments, const std::string& c
 // `weir worker`: the child that runs SQL.
 Result<int> run_worker();
 
+// `weir model-host`: the child that holds one model whose sidecar asks for it.
+Result<int> run_model_host();
+
 }  // namespace weir::app

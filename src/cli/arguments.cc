@@ -62,6 +62,7 @@ class Parser {
   std::optional<Command> chosen_;
   ServeArguments serve_;
   WorkerArguments worker_;
+  ModelHostArguments model_host_;
   DemoArguments demo_;
   StatusArguments status_;
   DeployArguments deploy_;
@@ -98,6 +99,7 @@ void Parser::add_server_commands() {
       ->capture_default_str();
 
   add("worker", "SQL in a process of its own; started by serve", worker_).group("");
+  add("model-host", "One model in a process of its own; started by serve", model_host_).group("");
 
   CLI::App& demo = add("demo", "Launch three models on real data and watch", demo_);
   demo.add_option("--data", demo_.data, "Folder for what the demo makes")->capture_default_str();

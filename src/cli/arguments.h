@@ -29,6 +29,7 @@ struct ServeArguments {
   std::string log_level = "info";
 };
 struct WorkerArguments {};
+struct ModelHostArguments {};
 struct DemoArguments {
   std::string data = "demo-data";
   std::string examples;  // Folder with the data set; empty: found by itself.
@@ -104,6 +105,7 @@ struct TrainArguments {
 using Command = std::variant<
     ServeArguments,
     WorkerArguments,
+    ModelHostArguments,
     DemoArguments,
     StatusArguments,
     DeployArguments,

@@ -13,7 +13,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "model/forest_session.h"
+#include "model/isolated_session.h"
 #include "model/onnx_session.h"
+#include "model/remote_session.h"
 #include "model/sidecar.h"
 
 namespace weir::model {
@@ -128,11 +130,11 @@ Result<void> check_file(const std::string& path, const SessionOptions& options) 
   return {};
 }
 
-// ONNX is a protobuf message: its first field is ir_version, or the producer's name.
+// ONNX is a protobuf message whose first field is the version, the producer or the graph.
 bool looks_like_onnx(std::string_view begin) {
-  return !begin.empty() && (begin[0] == '\x08' || begin[0] == '\x12' || begin[0] == '\x3a') &&
-         !begin.starts_with("\x12\x12\x12");
+  return begin.starts_with('\x08') || begin.starts_with('\x12') || begin.starts_with('\x3a');
 }
+// ONNX Runtime's own format has its name behind an offset of four bytes.
 bool looks_like_ort(std::string_view begin) {
   return begin.substr(0, 8).ends_with("ORTM");
 }
@@ -148,6 +150,7 @@ Result<std::unique_ptr<Session>> load_by_format(
         Code::invalid_argument, "cannot load '{}': it is {}. {}", path, known.advice, formats
     );
   }
+  if (extension == ".remote") return load_remote(begin, path, options);
   const bool is_tree_name = extension == ".ubj" || extension == ".json" || extension == ".txt";
   if (looks_like_forest(begin) || is_tree_name) {
     const std::string bytes = TRY(system_files().read(path));
@@ -168,6 +171,15 @@ Result<std::unique_ptr<Session>> load_by_format(
 }  // namespace
 
 Result<std::unique_ptr<Session>> load_session(
+    const std::string& path, const SessionOptions& options
+) {
+  TRY(check_file(path, options));
+  const std::string sidecar = TRY(read_sidecar(path));
+  if (TRY(wants_own_process(sidecar, path + ".yaml"))) return load_isolated(path, options);
+  return load_session_here(path, options);
+}
+
+Result<std::unique_ptr<Session>> load_session_here(
     const std::string& path, const SessionOptions& options
 ) {
   TRY(check_file(path, options));

@@ -21,7 +21,7 @@ class Inference {
   virtual ~Inference() = default;
 
   std::vector<tensor::Tensor> inputs;   // In the order of signature().inputs, bound and checked.
-  std::vector<tensor::Tensor> outputs;  // In the order of signature().outputs; filled by the session.
+  std::vector<tensor::Tensor> outputs;  // In the order of signature().outputs.
   std::size_t rows = 1;
   Moment deadline = 0;                  // 0 is none. Wall clock.
   Result<void> status;                  // Set by the session before it is complete.
@@ -53,7 +53,23 @@ struct SessionOptions {
   std::string onnx_library;                    // Path of libonnxruntime; empty = found by itself.
   std::uint64_t max_artifact_bytes = 4ULL << 30;
   std::uint32_t max_forest_nodes = 1U << 28;
-  std::int64_t remote_timeout_us = 30 * us_per_second;
+
+  // Of a session that another server answers (*.remote).
+  std::int64_t remote_timeout_us = 30 * us_per_second;  // Of one call, with connecting.
+  int remote_connections = 8;                           // Calls that are under way at once…
+  std::size_t remote_queue = 1024;                      // …and that wait for one of them to end.
+  std::uint64_t remote_answer_bytes = 256ULL << 20;
+
+  // Of a session in a process of its own (sidecar: isolation: process).
+  std::string isolated_program = "/proc/self/exe";  // Understands `weir model-host`.
+  int isolated_threads = 0;                         // Calls inside the process; 0: one per core.
+  std::size_t isolated_queue = 1024;                // Calls that wait for one of them to end.
+  std::uint64_t isolated_message_bytes = 1ULL << 30;
+  std::int64_t isolated_load_us = 300 * us_per_second;
+  std::int64_t isolated_run_us = 60 * us_per_second;  // A call that takes longer ends the process.
+  // How long a process that keeps dying stays away: twice as long every time.
+  std::int64_t isolated_first_pause_us = us_per_second / 10;
+  std::int64_t isolated_last_pause_us = 30 * us_per_second;
 };
 
 // Loads an artifact file by its content and name (*.onnx, *.ubj, *.json, *.txt of LightGBM, or
@@ -61,7 +77,13 @@ struct SessionOptions {
 // the sidecar `<path>.yaml` when there is one, and infers once on made-up input so that the first
 // request is not the slow one. An artifact that cannot be loaded is an invalid_argument that says
 // why and names the formats that can.
+// A sidecar that asks for it is obeyed with a process of its own.
 Result<std::unique_ptr<Session>> load_session(
+    const std::string& path, const SessionOptions& options
+);
+
+// The same in this process, whatever the sidecar asks for.
+Result<std::unique_ptr<Session>> load_session_here(
     const std::string& path, const SessionOptions& options
 );
 

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "model/session.h"
+
+// Threads that wait for others in place of the event loops: the calls of a session that is not
+// inside this process stand in one bounded queue, and each thread carries one of them at a time.
+
+namespace weir::model {
+
+struct CallPoolOptions {
+  std::string name;  // Of the session, for messages.
+  int threads = 8;
+  std::size_t queue = 1024;  // Calls that no thread has taken yet; beyond: exhausted.
+};
+
+// Thread-safe. Destroying it waits for the calls that are under way; nobody may submit then.
+class CallPool {
+ public:
+  // Does the call with what belongs to this thread (0, 1, …) and completes it: complete() is called
+  // by the handler, once, and the inference is not touched after that.
+  using Handler = std::function<void(std::size_t thread, Inference& inference)>;
+
+  static Result<std::unique_ptr<CallPool>> start(const CallPoolOptions& options, Handler handler);
+  ~CallPool();
+
+  // Pending, or done with an error when the queue is full.
+  Progress submit(Inference& inference);
+
+ private:
+  CallPool(const CallPoolOptions& options, Handler handler)
+      : options_(options), handler_(std::move(handler)) {}
+  void run(std::size_t thread);
+
+  CallPoolOptions options_;
+  Handler handler_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Inference*> waiting_;
+  bool is_stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace weir::model
