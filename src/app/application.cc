@@ -48,6 +48,8 @@ struct Application::Parts {
 
   ApplicationOptions options;
   const config::Config& config;
+  // Made last, destroyed last: answers that come late are posted to its loops, which then drop them.
+  std::unique_ptr<http::Server> server;
   store::Lease lease;
   std::unique_ptr<store::Store> store;
   std::optional<model::Catalog> catalog;
@@ -69,7 +71,6 @@ struct Application::Parts {
   std::unique_ptr<http::V2> v2;
   std::unique_ptr<api::Api> api;
   std::vector<metrics::Registry::Callback> callbacks;
-  std::unique_ptr<http::Server> server;
   std::vector<std::string> notices;
   int stop_event = -1;
 

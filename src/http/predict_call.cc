@@ -53,11 +53,8 @@ Result<void> PredictCall::begin(
 Result<void> PredictCall::decode() {
   const Request& http = exchange_->request();
   std::optional<std::string_view> header_length;
-  for (const Header& header : http.headers) {
-    if (header.name.size() != length_header.size()) continue;
-    if (const std::string_view value = http.header(length_header); !value.empty()) {
-      header_length = value;
-    }
+  if (const std::string_view value = http.header(length_header); !value.empty()) {
+    header_length = value;
   }
   TRY(protocol::decode_v2(http.body, header_length, options_, request));
   if (request.timeout_us && *request.timeout_us > 0) deadline = arrived + *request.timeout_us;
