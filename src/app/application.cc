@@ -48,7 +48,7 @@ struct Application::Parts {
 
   ApplicationOptions options;
   const config::Config& config;
-  // Made last, destroyed last: answers that come late are posted to its loops, which then drop them.
+  // Made last, destroyed last: its loops drop what is posted to them too late.
   std::unique_ptr<http::Server> server;
   store::Lease lease;
   std::unique_ptr<store::Store> store;

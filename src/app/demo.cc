@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <boost/json.hpp>
+#include <poll.h>
 #include <unistd.h>
 
 #include "app/child_server.h"
@@ -44,7 +45,9 @@ enum class Outcome : std::uint8_t { promoted, rolled_back, data_ended };
 class Demo {
  public:
   explicit Demo(const cli::DemoArguments& arguments)
-      : arguments_(arguments), view_(!arguments.plain && ::isatty(STDOUT_FILENO) == 1) {}
+      : arguments_(arguments),
+        is_live_(!arguments.plain && ::isatty(STDOUT_FILENO) == 1),
+        view_(is_live_) {}
 
   Result<int> run();
 
@@ -54,6 +57,7 @@ class Demo {
   Result<void> prepare_folder();
   Result<void> start_server();
   Result<bool> play(std::size_t rows);
+  void keep_pace() const;
   Result<Outcome> launch(const std::string& path, const std::string& what);
   Result<void> deploy(const std::string& path);
   Result<void> move(const char* action, const std::string& why);
@@ -64,6 +68,7 @@ class Demo {
 
   const cli::DemoArguments& arguments_;
   Rules rules_;
+  bool is_live_;
   DemoView view_;
   fs::path folder_;
   std::vector<DemoRow> rows_;
@@ -115,6 +120,16 @@ Result<void> Demo::start_server() {
   return {};
 }
 
+// A person wants to see what happens: the live view waits until the next block is due.
+void Demo::keep_pace() const {
+  if (!is_live_ || arguments_.rows_per_second == 0) return;
+  const std::int64_t due_ns =
+      started_ns_ + static_cast<std::int64_t>(traffic_->next_row() - first_row_) * 1'000'000'000 /
+                        arguments_.rows_per_second;
+  const std::int64_t left_ms = (due_ns - monotonic_ns()) / 1'000'000;
+  if (left_ms > 0) ::poll(nullptr, 0, static_cast<int>(left_ms));
+}
+
 // Plays so many rows, drawing now and then. False at the end of the data.
 Result<bool> Demo::play(std::size_t rows) {
   const std::size_t end = std::min(rows_.size(), traffic_->next_row() + rows);
@@ -122,6 +137,7 @@ Result<bool> Demo::play(std::size_t rows) {
   std::int64_t drawn_ns = 0;
   while (traffic_->next_row() < end) {
     if (!TRY(traffic_->play_block())) break;
+    keep_pace();
     const std::int64_t now_ns = monotonic_ns();
     if (now_ns - drawn_ns < redraw_ns) continue;
     drawn_ns = now_ns;

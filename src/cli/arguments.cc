@@ -106,6 +106,9 @@ void Parser::add_server_commands() {
   demo.add_option("--examples", demo_.examples, "Folder with electricity.csv.gz");
   demo.add_option("--rows", demo_.rows, "Play only so many rows [all]")
       ->check(CLI::Range(8'000, 1'000'000));
+  demo.add_option("--rows-per-second", demo_.rows_per_second, "Pace of the live view; 0: none")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
   demo.add_flag("--keep", demo_.keep, "Leave the server running at the end");
   demo.add_flag("--plain", demo_.plain, "One line an event, no live view");
 }

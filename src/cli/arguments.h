@@ -34,6 +34,8 @@ struct DemoArguments {
   std::string data = "demo-data";
   std::string examples;  // Folder with the data set; empty: found by itself.
   std::size_t rows = 0;  // 0: all.
+  // Of the live view, so that one can follow; 0: as fast as it goes.
+  int rows_per_second = 1'500;
   bool keep = false;
   bool plain = false;
 };
