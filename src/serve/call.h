@@ -72,7 +72,7 @@ class Call : public model::Inference {
     answered.clear();
     answers.clear();
     id = {};
-    status.emplace();
+    status = {};
     run_ns = 0;
     rows = 1;
     deadline = 0;

@@ -153,7 +153,7 @@ void Shadows::run() {
 void Shadows::answer(Job& job) {
   const Version& version = *job.lane->version;
   const std::int64_t started_ns = monotonic_ns();
-  job.status.emplace();
+  job.status = {};
   if (!version.enter()) {
     count_drop(job.route->name);
     return;
