@@ -93,6 +93,7 @@ void Connection::on_expired() {
 
 void Connection::on_drain() {
   keeps_alive_ = false;
+  if (state_ == State::stream) close_now();  // It would never end by itself.
   if (state_ != State::head) return;
   // A request that has just arrived is still answered; wait_for_head closes if there is none.
   is_readable_ = true;

@@ -135,7 +135,7 @@ bool Connection::grow_body(std::uint64_t wanted) {
 Connection::Progress Connection::finish_body() {
   RequestMemory& memory = *memory_;
   // An empty body too is followed by readable bytes: those of the input.
-  std::string_view body(memory.input.data(), 0);
+  std::string_view body = memory.input.view().substr(0, 0);
   if (body_place_ == BodyPlace::behind_head) {
     const auto length = static_cast<std::size_t>(memory.head.content_length);
     body = memory.input.view().substr(next_begin_, length);

@@ -317,6 +317,21 @@ TEST_F(ConnectionTest, EndsAStreamWhoseClientHasGone) {
   EXPECT_TRUE(client().is_finished());
 }
 
+TEST_F(ConnectionTest, CutsAStreamOffWhenTheServerStops) {
+  Exchange* stream = nullptr;
+  handler.on_handle = [&](Exchange& exchange) {
+    stream = &exchange;
+    exchange.begin_stream(200, "text/plain");
+  };
+  send(get("/"));
+  loop().context().is_draining = true;
+  client().on_drain();
+  EXPECT_TRUE(client().is_closed);
+  EXPECT_FALSE(stream->send("x"));
+  stream->finish_stream();
+  EXPECT_TRUE(client().is_finished());
+}
+
 TEST_F(ConnectionTest, CompressesForClientsThatAcceptIt) {
   options.compress_min_bytes = 500;
   std::string body(500, 'b');

@@ -79,6 +79,7 @@ class Count {
 struct LoopCounts {
   Count connections_total;
   Count connections_refused;
+  Count accept_failures;
   Count requests_total;
   Count timeouts;
   Count malformed;

@@ -147,9 +147,9 @@ void EventLoop::turn() {
       }
     }
   }
-  std::vector<Connection*> ready;
-  ready.swap(context_.ready);
-  for (Connection* connection : ready) connection->on_ready();
+  ready_.swap(context_.ready);
+  for (Connection* connection : ready_) connection->on_ready();
+  ready_.clear();
   while (Waiter* waiter = context_.waits.expired(context_.now_ns)) {
     static_cast<SocketConnection*>(waiter)->on_expired();
   }
@@ -188,6 +188,7 @@ bool EventLoop::accept_one() {
           "{}; no connection is accepted for {} ms (raise the limit of open files, ulimit -n)",
           system_error("accept", "a connection").message,
           accept_pause_ns / 1'000'000);
+      context_.counts.accept_failures.add();
       watch_listener(false);
       listen_again_ns_ = context_.now_ns + accept_pause_ns;
     }

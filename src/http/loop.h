@@ -77,7 +77,8 @@ class EventLoop final : public Loop {
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;   // Guarded by mutex_.
   bool is_stopped_ = false;                     // Guarded by mutex_.
-  std::vector<std::function<void()>> running_;  // Kept for its memory.
+  std::vector<std::function<void()>> running_;  // These two are kept for their memory.
+  std::vector<Connection*> ready_;
 };
 
 }  // namespace weir::http

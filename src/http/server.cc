@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "base/check.h"
 #include "http/listener.h"
@@ -56,6 +57,18 @@ Result<void> check_options(const ServerOptions& options) {
     );
   }
   return {};
+}
+
+// Every connection is an open file, and the usual limit of 1,024 is a convention of old programs.
+void raise_file_limit(std::size_t connections) {
+  constexpr rlim_t others = 1024;  // The ledger, the store, models, libraries.
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = std::min<rlim_t>(connections + others, limit.rlim_max);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  // Where it fails, accept() will say what is missing.
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 class LoopServer final : public Server {
@@ -128,6 +141,7 @@ ServerCounts LoopServer::counts() const {
     const LoopCounts& counts = loop->counts();
     sum.connections_total += counts.connections_total.value();
     sum.connections_refused += counts.connections_refused.value();
+    sum.accept_failures += counts.accept_failures.value();
     sum.requests_total += counts.requests_total.value();
     sum.timeouts += counts.timeouts.value();
     sum.malformed += counts.malformed.value();
@@ -143,6 +157,7 @@ ServerCounts LoopServer::counts() const {
 Result<std::unique_ptr<Server>> Server::create(const ServerOptions& options, Handler& handler) {
   TRY(check_options(options));
   Listener listener = TRY(Listener::open(options.address, options.port));
+  raise_file_limit(options.max_connections);
   auto server = std::make_unique<LoopServer>(options, handler, std::move(listener));
   TRY(server->make_loops());
   return std::unique_ptr<Server>(std::move(server));

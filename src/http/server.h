@@ -129,6 +129,7 @@ struct ServerCounts {
   std::uint64_t connections_open = 0;
   std::uint64_t connections_total = 0;    // Accepted, those refused not among them.
   std::uint64_t connections_refused = 0;  // Answered 503 because of max_connections.
+  std::uint64_t accept_failures = 0;      // The system had no file or no memory for a connection.
   std::uint64_t requests_total = 0;       // Heads that were understood.
   std::uint64_t timeouts = 0;             // Of heads, bodies and answers; idle ones do not count.
   std::uint64_t malformed = 0;            // Requests that are not HTTP, or dangerously ambiguous.
@@ -139,14 +140,15 @@ struct ServerCounts {
 class Server {
  public:
   // Binds and listens; a port in use is a conflict that names the port and the fix. Nothing is
-  // accepted before run(). The handler outlives the server.
+  // accepted before run(). The handler outlives the server. Raises the process's limit of open
+  // files as far as max_connections needs and the system allows.
   static Result<std::unique_ptr<Server>> create(const ServerOptions& options, Handler& handler);
   virtual ~Server() = default;
   virtual std::uint16_t port() const = 0;
   // Starts the threads and returns.
   virtual Result<void> run() = 0;
   // Stops accepting, finishes the requests in flight (at most drain_us), closes, joins the threads.
-  // Not from a loop's thread.
+  // Streams are cut off at once: they have no end of their own. Not from a loop's thread.
   virtual void stop(std::int64_t drain_us) = 0;
   virtual ServerCounts counts() const = 0;
 };
