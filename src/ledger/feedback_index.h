@@ -88,7 +88,6 @@ class FeedbackIndex {
     std::uint32_t key = 0;                     // The half of the hash that the table does not use.
     std::uint32_t bucket = 0;                  // Where it hangs.
     std::uint32_t next = 0;                    // In the bucket; newest first.
-    std::uint32_t recorded_at = 0;             // Low half of the microseconds.
     std::array<std::uint32_t, 2> predicted{};  // A double, or the hash of a text.
     std::array<std::uint32_t, 2> label{};
     std::uint32_t label_seconds = 0;

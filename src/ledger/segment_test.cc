@@ -277,17 +277,17 @@ TEST(Segment, PassesOverADamagedBlockAndReadsTheNext) {
 TEST(Segment, IsReadUpToWhateverByteItWasCutAt) {
   TemporaryFolder folder;
   const std::string path =
-      write_segment(folder, {{"e", numbered_batch("a", 1)}, {"e", numbered_batch("b", 2)}}, false);
+      write_segment(folder, {{"e", tiny_batch("a")}, {"e", tiny_batch("b")}}, false);
   const std::string bytes = read_file(path);
   std::size_t last = 0;
   for (std::size_t size = 0; size <= bytes.size(); ++size) {
     write_file(path, bytes.substr(0, size));
     const auto ids = read_ids({path}, "e");
-    ASSERT_TRUE(ids.empty() || ids.size() == 1 || ids.size() == 3) << size;
+    ASSERT_LE(ids.size(), 2U) << size;
     ASSERT_GE(ids.size(), last);
     last = ids.size();
   }
-  EXPECT_EQ(last, 3U);
+  EXPECT_EQ(last, 2U);
 }
 
 TEST(Segment, IsNotTakenForAnotherOneWhoseBlocksLieBehindIt) {

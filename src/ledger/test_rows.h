@@ -71,6 +71,16 @@ inline tensor::Columns numbered_batch(
   return small_batch(records);
 }
 
+// One row with an id and a time, as small as a block can be.
+inline tensor::Columns tiny_batch(const std::string& id) {
+  static const auto specs = std::make_shared<const tensor::ColumnSpecs>(tensor::ColumnSpecs{
+      {"id", tensor::DataType::bytes}, {"time", tensor::DataType::int64}});
+  tensor::Columns columns(specs);
+  columns[0].add_text(id);
+  columns[1].add(std::int64_t{1'000'000});
+  return columns;
+}
+
 // The ids of an endpoint in these segments, in order.
 inline std::vector<std::string> read_ids(
     const std::vector<std::string>& paths,
