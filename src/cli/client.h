@@ -4,8 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
+#include <boost/json/fwd.hpp>
 
 #include "base/result.h"
 #include "cli/arguments.h"

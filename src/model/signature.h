@@ -72,7 +72,8 @@ struct Signature {
 
 // Fills what can be derived from inputs and outputs alone: has_row_axis, features with the names
 // input_0 …, task/score/predicted from the usual pair of outputs (label + probabilities) or from a
-// single floating-point output. Called by every session after it read its artifact, before the sidecar.
+// single floating-point output. Called by every session after it read its artifact, before the
+// sidecar.
 void derive_meaning(Signature& signature);
 
 // Applies a sidecar (docs: <artifact>.yaml with task, classes, inputs, outputs, isolation). Unknown

@@ -220,7 +220,10 @@ TEST_F(PredictorTest, AShadowThatStandsStillDelaysNobodyAndItsDropsAreCounted) {
   const TestVersion one = make_test_version(1);
   const TestVersion two = make_test_version(2);
   std::binary_semaphore go_on{0};
-  two.session->before_run = [&] { go_on.acquire(); };
+  std::atomic<bool> stands_still{true};
+  two.session->before_run = [&] {
+    if (stands_still) go_on.acquire();
+  };
   EndpointRoute route{.primary = lane(one, rollout::Arm::primary)};
   route.shadows = {lane(two, rollout::Arm::shadow)};
   publish(std::move(route));
@@ -232,7 +235,7 @@ TEST_F(PredictorTest, AShadowThatStandsStillDelaysNobodyAndItsDropsAreCounted) {
   }
   EXPECT_GE(shadows.counts().dropped, 7U);
   EXPECT_EQ(shadows.dropped("e"), shadows.counts().dropped);
-  two.session->before_run = nullptr;
+  stands_still = false;
   const std::uint64_t kept = 10 - shadows.counts().dropped;
   go_on.release();
   shadows.drain();

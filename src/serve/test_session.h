@@ -34,7 +34,8 @@ class TestSession final : public model::Session {
 
   model::Progress infer(model::Inference& inference) override {
     ++calls;
-    if (before_run) before_run();
+    // A copy: the function may take itself away.
+    if (const std::function<void()> run = before_run) run();
     if (fails) {
       inference.status = fail(Code::internal, "the test model fails");
       return model::Progress::done;
