@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -70,6 +71,7 @@ class IsolatedSession final : public Session {
       std::shared_ptr<ModelProcess> process
   )
       : path_(std::move(path)),
+        name_(std::filesystem::path(path_).filename()),
         options_(options),
         stop_(std::move(stop)),
         signature_(process->signature()),
@@ -85,7 +87,7 @@ class IsolatedSession final : public Session {
 
   Result<void> start() {
     const CallPoolOptions pool_options{
-        .name = fmt::format("the process of '{}'", path_),
+        .name = fmt::format("the process of '{}'", name_),
         .threads = static_cast<int>(messages_.size()),
         .queue = options_.isolated_queue,
     };
@@ -119,6 +121,7 @@ class IsolatedSession final : public Session {
   bool restart();
 
   std::string path_;
+  std::string name_;  // Of its file, for messages.
   SessionOptions options_;
   std::unique_ptr<Event> stop_;
   Signature signature_;
@@ -148,9 +151,9 @@ Result<std::shared_ptr<ModelProcess>> IsolatedSession::running(Moment deadline) 
   });
   if (process_) return process_;
   if (!is_settled) {
-    return fail(Code::deadline, "the process of '{}' was not back in time; {}", path_, trouble_);
+    return fail(Code::deadline, "the process of '{}' was not back in time; {}", name_, trouble_);
   }
-  return fail(Code::unavailable, "the process of '{}' is away for a while; {}", path_, trouble_);
+  return fail(Code::unavailable, "the process of '{}' is away for a while; {}", name_, trouble_);
 }
 
 void IsolatedSession::call(std::size_t lane, Inference& inference) {
@@ -224,7 +227,7 @@ Error IsolatedSession::cause_of_end(
   const std::string_view how = seen.code == Code::unavailable ? trouble_ : seen.message;
   return {
       Code::unavailable,
-      fmt::format("the process of '{}' (pid {}) is gone: {}", path_, process->pid(), how)};
+      fmt::format("the process of '{}' (pid {}) is gone: {}", name_, process->pid(), how)};
 }
 
 // The supervisor's life. It is the only one that starts processes and waits for their end.
@@ -274,7 +277,7 @@ void IsolatedSession::note_end(const std::shared_ptr<ModelProcess>& process) {
   }
   const std::string how = process->end();
   if (stop_->wait(0)) return;
-  LOG(error, "the process of '{}' (pid {}) ended with {}", path_, process->pid(), how);
+  LOG(error, "the process of '{}' (pid {}) ended with {}", name_, process->pid(), how);
   const std::lock_guard lock(mutex_);
   trouble_ = fmt::format("it ended with {}", how);
   ended_pid_ = process->pid();
@@ -289,11 +292,11 @@ bool IsolatedSession::restart() {
   auto process = ModelProcess::start(path_, options_, messages_.size(), stop_->descriptor());
   const std::lock_guard lock(mutex_);
   if (process && (*process)->signature_bytes() != signature_bytes_) {
-    process = fail(Code::conflict, "'{}' has another signature than before", path_);
+    process = fail(Code::conflict, "'{}' has another signature than before", name_);
   }
   if (process) {
     process_ = *std::move(process);
-    LOG(info, "the process of '{}' runs again (pid {})", path_, process_->pid());
+    LOG(info, "the process of '{}' runs again (pid {})", name_, process_->pid());
   } else {
     trouble_ = process.error().message;
     is_pausing_ = true;

@@ -41,10 +41,10 @@ class Response:
 class Server:
     """One `weir serve`. Use as a context manager."""
 
-    def __init__(self, data, models=(), *arguments, preexec_fn=None):
+    def __init__(self, data, models=(), *arguments, preexec_fn=None, listen="127.0.0.1:0"):
         self.data = pathlib.Path(data)
         self.log_path = self.data.parent / (self.data.name + ".log")
-        command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", str(data)]
+        command = [BINARY, "serve", "--listen", listen, "--data", str(data)]
         for name, path in dict(models).items():
             command += ["--model", f"{name}={path}"]
         command += [str(a) for a in arguments]
