@@ -98,11 +98,13 @@ class LoopServer final : public Server {
 
 Result<void> LoopServer::run() {
   CHECK(threads_.empty(), "a server runs once");
-  // Signals are the business of the thread that started us.
-  sigset_t all;
+  // Signals are the business of the thread that started us, except for those by which a thread
+  // itself dies: were they blocked, the system would end the process without a crash note.
+  sigset_t others;
   sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigfillset(&others);
+  for (const int own : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) sigdelset(&others, own);
+  pthread_sigmask(SIG_SETMASK, &others, &before);
   Result<void> outcome;
   for (const auto& loop : loops_) {
     try {

@@ -4,6 +4,8 @@
 
 #include <openssl/evp.h>
 
+#include "model/catalog.h"
+
 namespace weir::http {
 namespace {
 
@@ -201,6 +203,12 @@ Result<void> load_files(
           deployment.file_name
       );
     }
+  }
+  // What was loaded with these files before is loaded again.
+  if (const auto known = controller.describe(name)) {
+    const std::string hash = model::artifact_hash(deployment.bytes, deployment.sidecar);
+    const auto* const entry = known->state.find(hash);
+    if (entry != nullptr && entry->number == known->state.primary) return controller.load(name);
   }
   deployment.plan = TRY(rollout::parse_stages("100"));
   const rollout::Reason reason{.by = "v2 repository", .text = "load with files"};
