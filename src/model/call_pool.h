@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -15,6 +16,7 @@
 
 // Threads that wait for others in place of the event loops: the calls of a session that is not
 // inside this process stand in one bounded queue, and each thread carries one of them at a time.
+// One more thread ends calls whose deadline comes while they are in the queue.
 
 namespace weir::model {
 
@@ -38,17 +40,26 @@ class CallPool {
   Progress submit(Inference& inference);
 
  private:
+  static constexpr Moment never = std::numeric_limits<Moment>::max();
+
   CallPool(const CallPoolOptions& options, Handler handler)
       : options_(options), handler_(std::move(handler)) {}
+  Result<void> start_threads();
   void run(std::size_t thread);
+  void watch();
+  std::vector<Inference*> take_late(Moment now);
+  void end_late(Inference& inference) const;
 
   CallPoolOptions options_;
   Handler handler_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable deadline_changed_;
   std::deque<Inference*> waiting_;
+  std::size_t idle_ = 0;          // Threads that wait for a call.
+  Moment next_deadline_ = never;  // What the watching thread waits for.
   bool is_stopping_ = false;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> threads_;  // The last one watches.
 };
 
 }  // namespace weir::model

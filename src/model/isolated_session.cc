@@ -140,7 +140,7 @@ class IsolatedSession final : public Session {
   std::thread supervisor_;
 };
 
-// The process, when there is one before the deadline. Nobody waits out a pause: a process that
+// The process, when there is one before the deadline. Nobody waits out a long pause: a process that
 // keeps dying would collect all calls.
 Result<std::shared_ptr<ModelProcess>> IsolatedSession::running(Moment deadline) {
   std::int64_t wait_us = options_.isolated_load_us;
@@ -255,7 +255,7 @@ void IsolatedSession::supervise() {
               );
     {
       const std::lock_guard lock(mutex_);
-      is_pausing_ = pause_us > options_.isolated_first_pause_us;
+      is_pausing_ = pause_us > options_.isolated_wait_us;
       changed_.notify_all();
     }
     if (stop_->wait(pause_us)) break;
@@ -299,7 +299,6 @@ bool IsolatedSession::restart() {
     LOG(info, "the process of '{}' runs again (pid {})", name_, process_->pid());
   } else {
     trouble_ = process.error().message;
-    is_pausing_ = true;
   }
   changed_.notify_all();
   return process_ != nullptr;

@@ -70,6 +70,7 @@ struct SessionOptions {
   // How long a process that keeps dying stays away: twice as long every time.
   std::int64_t isolated_first_pause_us = us_per_second / 10;
   std::int64_t isolated_last_pause_us = 30 * us_per_second;
+  std::int64_t isolated_wait_us = us_per_second;  // Calls wait for pauses up to this.
 };
 
 // Loads an artifact file by its content and name (*.onnx, *.ubj, *.json, *.txt of LightGBM, or
