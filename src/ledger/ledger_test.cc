@@ -399,39 +399,6 @@ TEST(Ledger, DoesNotTouchTheSegmentOfAWriterThatLives) {
   EXPECT_EQ(second->status().torn_bytes, 0U);
 }
 
-TEST(Ledger, RefusesAFolderOfAnotherFormat) {
-  TemporaryFolder folder;
-  open(options_in(folder));
-  std::ofstream(folder.path() + "/ledger/FORMAT") << "weir-ledger 2\n";
-  const auto refused = Ledger::open(options_in(folder));
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message, HasSubstr("'weir-ledger 2'"));
-  EXPECT_THAT(refused.error().message, HasSubstr("--data"));
-  std::filesystem::remove(folder.path() + "/ledger/FORMAT");
-  EXPECT_TRUE(Ledger::open(options_in(folder)));
-}
-
-TEST(Ledger, RefusesSegmentsWithoutAFormat) {
-  TemporaryFolder folder;
-  {
-    const auto ledger = open(options_in(folder));
-    ASSERT_TRUE(ledger->write("e", numbered_batch("a", 1)));
-  }
-  std::filesystem::remove(folder.path() + "/ledger/FORMAT");
-  EXPECT_FALSE(Ledger::open(options_in(folder)));
-}
-
-TEST(Ledger, SetsAFileAsideThatIsNoSegment) {
-  TemporaryFolder folder;
-  open(options_in(folder));
-  const std::string path = folder.path() + "/ledger/segments/w1-00000077.segment";
-  std::ofstream(path) << std::string(500, 'x');
-  const auto ledger = open(options_in(folder));
-  EXPECT_FALSE(std::filesystem::exists(path));
-  EXPECT_TRUE(std::filesystem::exists(path + ".damaged"));
-  EXPECT_EQ(ledger->status().segments, 0U);
-}
-
 TEST(Ledger, WritesFeedbackThatWaitsBeforeItCloses) {
   TemporaryFolder folder;
   std::atomic<int> done = 0;

@@ -116,8 +116,10 @@ TEST(Maintenance, TakesAFeatureCalledDayOrLabel) {
       ask(*ledger,
           "SELECT feature_day, feature_weir_day, filename, \"a \"\"quoted\"\" one\", output_label "
           "FROM e ORDER BY ALL"),
-      R"([{"feature_day":0,"feature_weir_day":0,"filename":0,"a \"quoted\" one":0,"output_label":0},)"
-      R"({"feature_day":1,"feature_weir_day":1,"filename":1,"a \"quoted\" one":1,"output_label":1}])"
+      R"([{"feature_day":0,"feature_weir_day":0,"filename":0,)"
+      R"("a \"quoted\" one":0,"output_label":0},)"
+      R"({"feature_day":1,"feature_weir_day":1,"filename":1,)"
+      R"("a \"quoted\" one":1,"output_label":1}])"
   );
 }
 

@@ -67,8 +67,8 @@ TEST_F(Views, ShowTheColumnsInTheirFixedOrder) {
   const std::string columns = ask("SELECT string_agg(column_name, ' ') AS c FROM (DESCRIBE e)");
   EXPECT_EQ(
       columns,
-      R"([{"c":"id row time recorded_at version arm stage rollout reason propensity key_hash module )"
-      R"(status error decision score predicted label latency_us queue_us run_us price name p"}])"
+      R"([{"c":"id row time recorded_at version arm stage rollout reason propensity key_hash )"
+      R"(module status error decision score predicted label latency_us queue_us run_us price name p"}])"
   );
 }
 
