@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ledger/faulty_files.h"
 #include "ledger/ledger.h"
 #include "ledger/test_rows.h"
 
