@@ -119,16 +119,16 @@ int main(int count, char** arguments) {
   std::vector<std::filesystem::path> files;
   for (int index = 1; index < count; ++index) {
     const std::filesystem::path path(arguments[index]);
-    if (!std::filesystem::is_directory(path)) {
-      files.push_back(path);
-      continue;
-    }
+    if (std::filesystem::is_regular_file(path)) files.push_back(path);
+    if (!std::filesystem::is_directory(path)) continue;
     for (const auto& entry : std::filesystem::directory_iterator(path)) {
       files.push_back(entry.path());
     }
   }
   if (files.empty()) {
-    std::fputs("no corpus: a fuzz target needs at least one valid input to start from\n", stderr);
+    std::fprintf(
+        stderr, "no file in %s: a fuzz target needs a valid input\n", count > 1 ? arguments[1] : "-"
+    );
     return 1;
   }
   std::sort(files.begin(), files.end());

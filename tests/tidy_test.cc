@@ -242,8 +242,7 @@ TEST(Tidy, HeavyHeadersStayInTheirModule) {
   for (const Source& source : sources()) {
     if (!in_src(source) || !is_code(source)) continue;
     for (const std::string& name : includes(source, "#include \"")) {
-      const std::string module = module_of(source.path);
-      if (module_of("src/" + name) == module || module == "app") continue;  // Nobody includes app.
+      if (module_of("src/" + name) == module_of(source.path)) continue;
       EXPECT_FALSE(heavy.contains(name))
           << source.path << " includes " << name << ", which brings in a heavy header of a library";
     }
