@@ -68,7 +68,8 @@ TEST_F(Views, ShowTheColumnsInTheirFixedOrder) {
   EXPECT_EQ(
       columns,
       R"([{"c":"id row time recorded_at version arm stage rollout reason propensity key_hash )"
-      R"(module status error decision score predicted label latency_us queue_us run_us price name p"}])"
+      R"(module status error decision score predicted label latency_us queue_us run_us )"
+      R"(price name p"}])"
   );
 }
 
