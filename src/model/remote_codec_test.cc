@@ -91,7 +91,8 @@ TEST(RemoteCodec, ReadsOutputsByNameInAnyOrderAndPassesOverOthers) {
 
 TEST(RemoteCodec, ReadsBinaryOutputsInTheOrderOfTheAnswer) {
   const std::string json =
-      R"({"outputs":[{"name":"label","datatype":"INT64","shape":[1],"parameters":{"binary_data_size":8}},)"
+      R"({"outputs":[{"name":"label","datatype":"INT64","shape":[1],)"
+      R"("parameters":{"binary_data_size":8}},)"
       R"({"name":"y","datatype":"FP64","shape":[1],"parameters":{"binary_data_size":8}}]})";
   const std::string answer =
       json + std::string("\x05\0\0\0\0\0\0\0", 8) + std::string("\0\0\0\0\0\0\xf0\x3f", 8);

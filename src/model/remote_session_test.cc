@@ -43,15 +43,15 @@ class TinyServer {
     CHECK(::listen(listener_, 16) == 0, "a bound socket listens");
     CHECK(::getsockname(listener_, generic, &size) == 0, "a bound socket has a name");
     port_ = ::ntohs(address.sin_port);
-    threads_.emplace_back([this] { accept_all(); });
+    accepting_ = std::thread([this] { accept_all(); });
   }
   TinyServer(const TinyServer&) = delete;
   TinyServer& operator=(const TinyServer&) = delete;
   ~TinyServer() {
     ::shutdown(listener_, SHUT_RDWR);
-    threads_.front().join();
+    accepting_.join();
     for (const int connection : connections_) ::shutdown(connection, SHUT_RDWR);
-    for (std::size_t i = 1; i < threads_.size(); ++i) threads_[i].join();
+    for (std::thread& thread : threads_) thread.join();
     for (const int connection : connections_) ::close(connection);
     ::close(listener_);
   }
@@ -98,7 +98,8 @@ class TinyServer {
   std::uint16_t port_ = 0;
   std::atomic<int> count_{0};
   std::vector<int> connections_;      // Of the accepting thread, until it has ended.
-  std::vector<std::thread> threads_;  // Likewise, but for the first.
+  std::vector<std::thread> threads_;  // Likewise.
+  std::thread accepting_;
 };
 
 constexpr std::string_view metadata =

@@ -72,7 +72,8 @@ def test_missing_values_and_texts_go_through(zoo, gateway):
 
 
 def test_records_are_kept_as_of_any_model(zoo, tmp_path):
-    with weir.serve(tmp_path / "data", {"m": remote(tmp_path, zoo.url, "electricity_v1")}) as server:
+    models = {"m": remote(tmp_path, zoo.url, "electricity_v1")}
+    with weir.serve(tmp_path / "data", models) as server:
         for i in range(20):
             server.infer("m", weir.electricity_body(ROWS[i], id=f"r{i}"))
         rows = weir.wait_for(
