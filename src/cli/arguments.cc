@@ -131,7 +131,8 @@ void Parser::add_rollout_commands() {
   CLI::App& deploy = add("deploy", "Launch a model file on an endpoint", deploy_);
   add_client_options(deploy, deploy_.client);
   deploy.add_option("endpoint", deploy_.endpoint, "Endpoint")->required();
-  deploy.add_option("path", deploy_.path, "Model file (.onnx, .ubj, .json, .txt)")->required();
+  deploy.add_option("path", deploy_.path, "Model file (.onnx, .ubj, .json, .txt, .remote)")
+      ->required();
   deploy.add_option("--stages", deploy_.stages, "Such as shadow,5,25,50,100");
   deploy.add_option("--plan", deploy_.plan_file, "YAML file with a plan");
   deploy.add_option("--name", deploy_.name, "A name for people");
