@@ -209,7 +209,7 @@ TEST_F(ConnectionTest, FindsOutWhileAnsweringThatTheClientHasGone) {
 }
 
 TEST_F(ConnectionTest, GoesOnWritingWhenThereIsRoom) {
-  const std::string body(10'000, 'b');
+  const std::string body(5'000, 'b');
   handler.on_handle = [&](Exchange& exchange) { exchange.respond(200, "text/plain", body, {}); };
   for (const std::size_t step : {1UL, 50UL, 5'000UL}) {
     const auto connection = connect();
@@ -219,12 +219,8 @@ TEST_F(ConnectionTest, GoesOnWritingWhenThereIsRoom) {
     const std::string wanted = answer(body) + answer(body);
     // The second request is not begun before the first has been answered whole.
     EXPECT_EQ(handler.asked.size(), 1U);
-    while (connection->sent.size() < answer(body).size()) loop().make_room(*connection, step);
-    while (without_dates(connection->sent).size() < wanted.size()) {
-      loop().make_room(*connection, step);
-    }
+    while (loop().buffered_bytes() > 0) loop().make_room(*connection, step);
     EXPECT_TRUE(without_dates(connection->sent) == wanted);
-    EXPECT_EQ(loop().buffered_bytes(), 0U);
   }
 }
 

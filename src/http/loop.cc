@@ -26,6 +26,7 @@ namespace {
 constexpr int max_events = 256;
 constexpr int max_accepts = 64;  // In one go; the others of this loop want their turn too.
 constexpr std::int64_t accept_pause_ns = 100'000'000;
+constexpr std::int64_t accept_warning_interval_ns = 10'000'000'000;
 
 // "127.0.0.1:51234" or "[::1]:51234".
 std::string peer_name(const sockaddr_storage& address) {
@@ -176,23 +177,31 @@ void EventLoop::accept_all() {
   }
 }
 
+// The system has no file or memory for a connection just now; it would say so again and again.
+void EventLoop::pause_accepting() {
+  if (context_.now_ns >= next_warning_ns_) {
+    LOG(warning,
+        "{}; none is accepted until it can be (raise the limit of open files, ulimit -n)",
+        system_error("accept", "a connection").message);
+    next_warning_ns_ = context_.now_ns + accept_warning_interval_ns;
+  }
+  context_.counts.accept_failures.add();
+  watch_listener(false);
+  listen_again_ns_ = context_.now_ns + accept_pause_ns;
+}
+
 bool EventLoop::accept_one() {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
-  const int socket = accept4(
+  const int socket = shared_.accept(
       shared_.listener, reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC
   );
   if (socket < 0) {
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      LOG(warning,
-          "{}; no connection is accepted for {} ms (raise the limit of open files, ulimit -n)",
-          system_error("accept", "a connection").message,
-          accept_pause_ns / 1'000'000);
-      context_.counts.accept_failures.add();
-      watch_listener(false);
-      listen_again_ns_ = context_.now_ns + accept_pause_ns;
+    const int reason = errno;
+    if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM) {
+      pause_accepting();
     }
-    return errno == ECONNABORTED || errno == EINTR;
+    return reason == ECONNABORTED || reason == EINTR;
   }
   using Kind = SocketConnection::Kind;
   Kind kind = Kind::accepted;

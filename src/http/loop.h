@@ -8,6 +8,8 @@
 #include <mutex>
 #include <vector>
 
+#include <sys/socket.h>
+
 #include "base/result.h"
 #include "http/context.h"
 #include "http/server.h"
@@ -30,6 +32,8 @@ struct ServerShared {
   MemoryBudget budget;
   std::atomic<std::size_t> connections_open = 0;
   std::atomic<std::size_t> refused_open = 0;
+  // As accept4(2); a test lets it fail.
+  int (*accept)(int listener, sockaddr* address, socklen_t* size, int flags) = ::accept4;
 };
 
 class SocketConnection;
@@ -58,6 +62,7 @@ class EventLoop final : public Loop {
   int milliseconds_to_wait() const;
   void accept_all();
   bool accept_one();
+  void pause_accepting();
   void watch_listener(bool is_on);
   void run_posted();
   void begin_drain(std::int64_t drain_us);
@@ -72,7 +77,8 @@ class EventLoop final : public Loop {
   std::size_t connection_count_ = 0;
   bool is_listening_ = false;
   std::int64_t listen_again_ns_ = INT64_MAX;  // After the system had no descriptor for us.
-  std::int64_t stop_ns_ = INT64_MAX;          // When draining ends.
+  std::int64_t next_warning_ns_ = 0;
+  std::int64_t stop_ns_ = INT64_MAX;  // When draining ends.
 
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;   // Guarded by mutex_.

@@ -5,14 +5,11 @@
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "http/raw_client.h"
 
@@ -236,27 +233,6 @@ TEST_F(ServerTest, ClosesWhatIsBeyondTheRefusalsThatMayWait) {
   EXPECT_THAT(refused.receive_answer(), StartsWith("HTTP/1.1 503 "));
   EXPECT_EQ(closed.receive_all(), "");
   EXPECT_EQ(server->counts().connections_refused, 2U);
-}
-
-TEST_F(ServerTest, AcceptsAgainWhenThereAreFilesAgain) {
-  start();
-  rlimit before{};
-  getrlimit(RLIMIT_NOFILE, &before);
-  std::optional<RawClient> client;
-  {
-    // The client gets the last file that this process may open; the server's accept gets none.
-    const int lowest_free = dup(0);
-    ::close(lowest_free);
-    rlimit low = before;
-    low.rlim_cur = static_cast<rlim_t>(lowest_free) + 1;
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
-    client.emplace(server->port());
-    EXPECT_TRUE(client->is_connected());
-    client->send(get("/"));
-    wait_for([](const ServerCounts& counts) { return counts.accept_failures > 0; });
-    setrlimit(RLIMIT_NOFILE, &before);
-  }
-  EXPECT_THAT(client->receive_answer(), EndsWith("/ "));
 }
 
 TEST_F(ServerTest, ServesOthersWhileSomeAreSlowSilentOrDeaf) {
