@@ -7,7 +7,6 @@
 
 #include "ledger/faulty_files.h"
 #include "ledger/ledger.h"
-#include "ledger/swap.h"
 #include "ledger/test_sql.h"
 
 namespace weir::ledger {
@@ -37,26 +36,6 @@ std::vector<std::string> files_in(const TemporaryFolder& folder, const std::stri
 
 void expect_one_swap_file(const TemporaryFolder& folder, std::size_t commits) {
   EXPECT_THAT(files_in(folder, ".commit"), SizeIs(commits));
-}
-
-TEST(Swap, IsReadBackAsItWasWritten) {
-  const Swap swap{{"w1", 7}, {{"segments/tmp/w1-00000007/a", "e/records/day=x/b"}}, {"c", "d e"}};
-  const std::string text = encode_swap(swap);
-  const auto read = decode_swap(text, {"w1", 7});
-  ASSERT_TRUE(read);
-  EXPECT_EQ(*read, swap);
-}
-
-TEST(Swap, IsNotReadUnlessItIsWhole) {
-  const std::string text = encode_swap({{"w1", 7}, {{"a", "b"}}, {"c"}});
-  for (std::size_t size = 0; size + 1 < text.size(); ++size) {
-    EXPECT_FALSE(decode_swap(text.substr(0, size), {"w1", 7})) << size;
-  }
-  for (std::size_t at = 0; at + 1 < text.size(); ++at) {
-    std::string damaged = text;
-    damaged[at] ^= 1;
-    EXPECT_FALSE(decode_swap(damaged, {"w1", 7})) << at;
-  }
 }
 
 TEST(Maintenance, MovesRecordsIntoOneParquetFilePerDay) {
@@ -151,66 +130,6 @@ TEST(Maintenance, MovesAHistoryOfFourHundredDaysAtOnce) {
   ledger.reset();
   ledger = open_with_worker(folder);
   EXPECT_EQ(ledger->status().parquet_files, 400U);
-}
-
-// Runs the ledger up to the n-th change of the disk, and looks at what a restart makes of it.
-void expect_no_row_lost_or_twice(bool with_power_cut) {
-  for (std::int64_t changes = 0;; ++changes) {
-    TemporaryFolder folder;
-    FaultyFiles files;
-    bool is_done = false;
-    {
-      const auto ledger = open_with_worker(folder, files);
-      ASSERT_TRUE(ledger->write("e", numbered_batch("a", 2, first_day)));
-      ASSERT_TRUE(ledger->write("e", numbered_batch("b", 1, first_day + us_per_day)));
-      ASSERT_TRUE(wait_for_sync(*ledger));
-      const std::vector<Feedback> label = {{.id = "a1", .text = "1", .time = first_day}};
-      ASSERT_TRUE(ledger->append_feedback("e", label));
-      files.changes_left = changes;
-      is_done = ledger->compact().has_value() && files.changes_left > 0;
-      files.changes_left = 0;
-    }
-    if (with_power_cut) files.cut_power();
-    auto ledger = open_with_worker(folder);
-    ASSERT_NE(ledger, nullptr) << changes;
-    const std::string all =
-        "SELECT string_agg(id, ' ' ORDER BY id) AS ids, count(label) AS labels, (SELECT count(*) "
-        "FROM e_feedback) AS n FROM e";
-    const std::string expected = R"([{"ids":"a0 a1 b0","labels":1,"n":1}])";
-    ASSERT_EQ(ask(*ledger, all), expected) << changes;
-    ASSERT_TRUE(ledger->compact());
-    ASSERT_EQ(ask(*ledger, all), expected) << changes;
-    ASSERT_THAT(files_in(folder, ".commit"), IsEmpty()) << changes;
-    ASSERT_TRUE(std::filesystem::is_empty(folder.path() + "/ledger/segments/tmp")) << changes;
-    if (is_done) {
-      EXPECT_GT(changes, 5);
-      return;
-    }
-  }
-}
-
-TEST(Maintenance, LosesNoRowAndShowsNoneTwiceWhenItIsKilledAtAnyStep) {
-  expect_no_row_lost_or_twice(false);
-}
-
-TEST(Maintenance, LosesNoRowAndShowsNoneTwiceWhenThePowerGoesAtAnyStep) {
-  expect_no_row_lost_or_twice(true);
-}
-
-TEST(Maintenance, EndsASwapThatTheDiskInterrupted) {
-  TemporaryFolder folder;
-  FaultyFiles files;
-  const auto ledger = open_with_worker(folder, files);
-  ASSERT_TRUE(ledger->write("e", numbered_batch("a", 2, first_day)));
-  for (std::int64_t changes = 0; changes < 12; ++changes) {
-    files.changes_left = changes;
-    (void)ledger->compact();
-    files.changes_left = INT64_MAX;
-    ASSERT_THAT(sql_ids(*ledger, "e"), SizeIs(2 + changes)) << changes;
-    ASSERT_TRUE(ledger->compact()) << changes;
-    ASSERT_THAT(sql_ids(*ledger, "e"), SizeIs(2 + changes)) << changes;
-    ASSERT_TRUE(ledger->write("e", numbered_batch(fmt::format("n{}-", changes), 1, first_day)));
-  }
 }
 
 TEST(Maintenance, ShowsAQueryTheFilesOfItsSnapshotUntilItIsDone) {

@@ -17,7 +17,8 @@
 namespace weir::ledger {
 
 inline table::Worker& test_worker() {
-  static table::Worker worker(table::WorkerOptions{.memory_bytes = 256ULL << 20, .threads = 1});
+  static table::Worker worker(table::WorkerOptions{
+      .memory_bytes = 256ULL << 20, .threads = 1, .niceness = 0});
   return worker;
 }
 
