@@ -5,7 +5,7 @@ build: ## install what is missing and build the program: build/release/weir
 	@scripts/build release weir
 
 test: ## install what is missing, build with sanitizers, run every test
-	@scripts/setup
+	@scripts/setup --test
 	@scripts/build dev
 	@scripts/run-tests dev
 
