@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -178,11 +179,12 @@ void EventLoop::accept_all() {
 }
 
 // The system has no file or memory for a connection just now; it would say so again and again.
-void EventLoop::pause_accepting() {
+void EventLoop::pause_accepting(int reason) {
   if (context_.now_ns >= next_warning_ns_) {
     LOG(warning,
-        "{}; none is accepted until it can be (raise the limit of open files, ulimit -n)",
-        system_error("accept", "a connection").message);
+        "no room for one more connection: {}; they wait until there is (ulimit -n raises the limit "
+        "of open files)",
+        std::generic_category().message(reason));
     next_warning_ns_ = context_.now_ns + accept_warning_interval_ns;
   }
   context_.counts.accept_failures.add();
@@ -199,7 +201,7 @@ bool EventLoop::accept_one() {
   if (socket < 0) {
     const int reason = errno;
     if (reason == EMFILE || reason == ENFILE || reason == ENOBUFS || reason == ENOMEM) {
-      pause_accepting();
+      pause_accepting(reason);
     }
     return reason == ECONNABORTED || reason == EINTR;
   }

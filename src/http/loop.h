@@ -62,7 +62,7 @@ class EventLoop final : public Loop {
   int milliseconds_to_wait() const;
   void accept_all();
   bool accept_one();
-  void pause_accepting();
+  void pause_accepting(int reason);
   void watch_listener(bool is_on);
   void run_posted();
   void begin_drain(std::int64_t drain_us);
