@@ -279,7 +279,7 @@ Result<void> OnnxGraph::run_once(
       answers[i] = owners.back().get();
     }
   }
-  const auto ran = check(
+  auto ran = check(
       *library_.api,
       library_.api->Run(
           session_.get(),

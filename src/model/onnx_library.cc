@@ -42,7 +42,8 @@ Result<Handle> open_library(const std::string& path) {
   // functions are never called.
   void* library = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (library != nullptr) return Handle{library, path};
-  const char* reason = ::dlerror();  // Of this thread.
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the C library keeps it for each thread.
+  const char* reason = ::dlerror();
   return fail(Code::unavailable, "{}", reason != nullptr ? reason : "unknown reason");
 }
 

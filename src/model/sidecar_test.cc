@@ -251,9 +251,23 @@ TEST(Sidecar, LiesBesideTheArtifactAndHasALimit) {
 
 TEST(YamlTree, SaysWhereTheSyntaxIsWrong) {
   EXPECT_THAT(error_of("task: binary\nclasses: [a, b\n"), HasSubstr("'v1.onnx.yaml' line "));
-  EXPECT_THAT(error_of("a: 1\n---\nb: 2\n"), HasSubstr("2 documents"));
+  EXPECT_THAT(error_of("a: 1\n---\nb: 2\n"), HasSubstr("more than one document"));
   EXPECT_THAT(error_of("task: other\ntask: other\n"), HasSubstr("'task' stands twice"));
   EXPECT_THAT(error_of("- a\n"), HasSubstr("a sidecar has to be a map"));
+}
+
+// The library's loader went on for ever, taking memory.
+TEST(YamlTree, EndsOnTextsThatAreNoYaml) {
+  EXPECT_FALSE(YamlTree::parse(",---\ntask: other\n", "f"));
+  EXPECT_FALSE(YamlTree::parse("]", "f"));
+  EXPECT_FALSE(YamlTree::parse("a: 1\n}\n", "f"));
+}
+
+TEST(YamlTree, RepeatsWhatAnAliasStandsFor) {
+  const auto signature =
+      described("inputs: {input: {features: [&one {unit: EUR, store: hash}, *one]}}\n");
+  EXPECT_EQ(signature.features[1].unit, "EUR");
+  EXPECT_EQ(signature.features[1].name, "input_1");
 }
 
 TEST(YamlTree, DoesNotLetAliasesGrowWithoutBound) {
@@ -269,6 +283,7 @@ TEST(YamlTree, DoesNotLetAliasesGrowWithoutBound) {
 }
 
 TEST(YamlTree, StopsAtItsLimits) {
+  EXPECT_FALSE(YamlTree::parse("&a [*a]", "a list that holds itself"));
   EXPECT_TRUE(YamlTree::parse("[a, b]", "f", {.max_nodes = 3}));
   EXPECT_FALSE(YamlTree::parse("[a, b]", "f", {.max_nodes = 2}));
   EXPECT_TRUE(YamlTree::parse("[[a]]", "f", {.max_depth = 2}));

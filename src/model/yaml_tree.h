@@ -64,7 +64,7 @@ class YamlTree {
   friend class YamlBuilder;
   Kind kind_ = Kind::null;
   int line_ = 1;
-  std::string_view file_;  // Borrowed from the caller of parse().
+  std::string_view file_ = "";  // Borrowed from the caller of parse().
   std::string scalar_;
   std::vector<YamlTree> items_;  // Of a map: key, value, key, value…
 };
