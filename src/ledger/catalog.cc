@@ -17,6 +17,7 @@ bool is_segment(FileKind kind) {
 void Catalog::add(StoredFilePointer file, FileFacts facts) {
   const std::scoped_lock lock(mutex_);
   entries_.push_back({std::move(file), std::move(facts)});
+  ++version_;
 }
 
 void Catalog::update(const StoredFilePointer& file, FileFacts facts) {
@@ -26,6 +27,7 @@ void Catalog::update(const StoredFilePointer& file, FileFacts facts) {
   });
   CHECK(found != entries_.end(), "only the owner of an open segment takes it out");
   found->facts = std::move(facts);
+  ++version_;
 }
 
 void Catalog::swap(
@@ -49,6 +51,7 @@ void Catalog::swap(
     entries_.erase(kept, entries_.end());
     for (CatalogEntry& entry : dropped) entry.file->when_gone_ = token;
     for (CatalogEntry& entry : added) entries_.push_back(std::move(entry));
+    ++version_;
   }
 }
 

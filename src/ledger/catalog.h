@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -88,6 +89,8 @@ class Catalog {
     std::uint64_t parquet_bytes = 0;
   };
   Totals totals() const;
+  // Grows with every change.
+  std::uint64_t version() const { return version_.load(); }
 
   Snapshot snapshot() const;
   const std::string& folder() const { return folder_; }
@@ -99,6 +102,7 @@ class Catalog {
   std::string folder_;
   mutable std::mutex mutex_;
   std::vector<CatalogEntry> entries_;
+  std::atomic<std::uint64_t> version_{1};
 };
 
 // Names one more file in a snapshot.

@@ -128,6 +128,7 @@ Result<void> Maintenance::compact() {
       max_segments = max_segments > SIZE_MAX / 2 ? SIZE_MAX : max_segments * 2;
       continue;
     }
+    if (workshop_.is_stopping()) return done;
     LOG(warning, "ledger: cannot compact: {}", done.error().message);
     if (result) result = done;
     // Without a worker there is no use in trying others; a swap in progress must end first.

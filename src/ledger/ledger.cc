@@ -18,6 +18,8 @@
 namespace weir::ledger {
 namespace {
 
+constexpr std::int64_t look_interval_us = 60 * us_per_second;
+
 std::chrono::microseconds us(std::int64_t count) {
   return std::chrono::microseconds(count);
 }
@@ -88,6 +90,10 @@ struct Ledger::Impl {
   std::optional<SegmentLog> feedback;
   std::optional<FeedbackLog> feedback_log;
 
+  // Of the maintenance thread.
+  std::uint64_t seen_version = 0;
+  Moment looked_at = 0;
+
   std::mutex mutex;
   std::condition_variable wake_sync;
   std::condition_variable wake_maintenance;
@@ -105,6 +111,7 @@ Workshop Ledger::Impl::workshop() {
         if (worker == nullptr) {
           return fail(Code::unavailable, "there is no worker that writes Parquet");
         }
+        if (is_stopping) return fail(Code::unavailable, "the ledger is closing");
         return worker->execute(sql);
       },
       .next_stem = [this] { return next_stem(); },
@@ -127,7 +134,11 @@ Ledger::Impl::~Impl() {
   }
   wake_sync.notify_one();
   wake_maintenance.notify_one();
-  if (maintenance_thread.joinable()) maintenance_thread.join();
+  if (maintenance_thread.joinable()) {
+    // A compaction may take minutes; what is cut short here starts again next time.
+    if (worker != nullptr) worker->stop();
+    maintenance_thread.join();
+  }
   if (sync_thread.joinable()) sync_thread.join();
   feedback_log.reset();
   feedback.reset();
@@ -162,11 +173,19 @@ void Ledger::Impl::run_sync() {
 }
 
 void Ledger::Impl::maintain_once() {
-  maintenance.expire(now_us(), records->state().open_bytes + feedback->state().open_bytes);
+  // Looking through all files is for when there are new ones, and for what grows old by itself.
+  const std::uint64_t version = catalog.version();
+  const Moment now = now_us();
+  const bool is_due = version != seen_version || now - looked_at > look_interval_us;
+  if (is_due) {
+    maintenance.expire(now, records->state().open_bytes + feedback->state().open_bytes);
+    seen_version = version;
+    looked_at = now;
+  }
   if (worker == nullptr) return;
   if (auto compacted = maintenance.compact(); !compacted)
     return;  // It is logged and in the status.
-  (void)maintenance.merge();
+  if (is_due) (void)maintenance.merge();
 }
 
 void Ledger::Impl::run_maintenance() {

@@ -24,7 +24,7 @@ Result<void> Maintenance::merge() {
   Result<void> result;
   bool has_more = true;
   while (has_more && result && !workshop_.is_stopping()) result = merge_some(has_more);
-  if (!result) {
+  if (!result && !workshop_.is_stopping()) {
     LOG(warning, "ledger: cannot merge: {}", result.error().message);
     count([&](Counts& counts) { counts.failure = result.error().message; });
   }

@@ -43,7 +43,6 @@ Result<std::uint64_t> copy_ids(std::string_view sql) {
   const std::string kind = between(sql, "]::VARCHAR[], '" + endpoint + "', '", "'");
   const auto ids = read_ids(paths, endpoint, kind);
   const std::string target = between(sql, ") TO '", "'");
-  std::ofstream file(target);
   if (sql.find("PARTITION_BY") != std::string_view::npos) {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const std::string day = fmt::format("{}/weir_day=2024-10-{:02}", target, i % 3 + 1);
@@ -51,6 +50,7 @@ Result<std::uint64_t> copy_ids(std::string_view sql) {
       std::ofstream(day + "/data_0.parquet", std::ios::app) << ids[i] << '\n';
     }
   } else {
+    std::ofstream file(target);
     for (const std::string& id : ids) file << id << '\n';
   }
   return ids.size();
@@ -170,7 +170,8 @@ void expect_no_row_lost_or_twice(bool with_power_cut) {
     ASSERT_EQ(parts.ids(), expected) << changes;
     ASSERT_TRUE(parts.compact()) << changes;
     ASSERT_EQ(parts.ids(), expected) << changes;
-    for (const ListedFile& file : *list_files(folder.path() + "/ledger/segments", true)) {
+    const auto left = list_files(folder.path() + "/ledger/segments", true);
+    for (const ListedFile& file : *left) {
       ADD_FAILURE() << file.name << " is left after " << changes << " changes";
     }
     ASSERT_THAT(*list_folders(folder.path() + "/ledger/segments/tmp"), IsEmpty()) << changes;
