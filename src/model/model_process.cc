@@ -1,6 +1,7 @@
 #include "model/model_process.h"
 
 #include <array>
+#include <utility>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,9 +21,10 @@ constexpr int patience_ms = 5'000;
 Result<std::unique_ptr<ModelProcess>> ModelProcess::start(
     const std::string& path, const SessionOptions& options, std::size_t lanes, int stop
 ) {
-  std::unique_ptr<ModelProcess> process(new ModelProcess(
-      TRY(table::ChildProcess::start(options.isolated_program, {"model-host"}, host_socket))
-  ));
+  // In a statement of its own: a TRY inside the new expression would return past its memory.
+  auto child =
+      TRY(table::ChildProcess::start(options.isolated_program, {"model-host"}, host_socket));
+  std::unique_ptr<ModelProcess> process(new ModelProcess(std::move(child)));
   TRY(process->load(path, options, stop));
   TRY(process->open_lanes(lanes, {options.isolated_message_bytes, 0, stop}));
   return process;
