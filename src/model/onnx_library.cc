@@ -170,7 +170,9 @@ Result<const OnnxLibrary*> onnx_library(const SessionOptions& options) {
   const int threads = std::max(options.onnx_threads, 1);
   const std::lock_guard lock(mutex);
   if (loaded == nullptr) {
-    loaded = new OnnxLibrary(TRY(load(options, threads)));
+    // In a statement of its own: a TRY inside the new expression would return past its memory.
+    auto library = TRY(load(options, threads));
+    loaded = new OnnxLibrary(std::move(library));
     loaded_threads = threads;
   } else if (threads != loaded_threads) {
     LOG(warning,
