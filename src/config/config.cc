@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "config/fields.h"
+#include "rollout/automation.h"
 #include "rollout/plan.h"
 
 namespace weir::config {
@@ -104,8 +105,8 @@ Result<void> read_endpoint(const Node& node, Config& config) {
   if (routing_key != nullptr) TRY(read_routing_key(*routing_key, settings.routing_key));
   if (plan != nullptr) settings.plan = TRY(rollout::parse_plan(*plan));
   if (!automation.empty()) {
-    settings.automation = TRY(rollout::parse_automation(automation));
-    if (settings.automation != rollout::Automation::full) {
+    const rollout::Automation dial = TRY(rollout::parse_automation(automation));
+    if (dial != rollout::Automation::full) {
       return fail(
           Code::invalid_argument,
           "{}: automation '{}' needs the review queue, which this version does not have; 'full' is "

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "rollout/automation.h"
 #include "rollout/state.h"
 #include "serve/routes.h"
 
@@ -48,7 +47,6 @@ Result<EndpointState> parse_endpoint_json(std::string_view text);
 struct EndpointSettings {
   serve::RoutingKey routing_key;
   bool durability_always = false;
-  rollout::Automation automation = rollout::Automation::full;
   std::optional<rollout::Plan> plan;  // Default of `weir deploy` without --stages.
 };
 
