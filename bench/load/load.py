@@ -128,13 +128,16 @@ def body_of(row):
         {"name": "input", "shape": [1, 8], "datatype": "FP32", "data": row}]}, separators=(",", ":"))
 
 
-def load(server, seconds, connections=16):
-    """One stretch of load: CPU µs per request, requests per second, p50 and p99 in µs."""
+def load(server, seconds, connections=16, rest_ms=0):
+    """One stretch of load: CPU µs per request, requests per second, p50 and p99 in µs. With
+    rest_ms, each connection rests that long on average after an answer, so that the server is not
+    at its limit."""
     before = cpu_seconds(server.pid)
+    environment = {**os.environ, "WEIR_BENCH_REST_MS": str(rest_ms)}
     done = subprocess.run(
         ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
          "--latency", "-s", str(SOURCE / "bench/load/predict.lua"), server.url],
-        capture_output=True, text=True, check=True)
+        env=environment, capture_output=True, text=True, check=True)
     used = cpu_seconds(server.pid) - before
     requests = int(re.search(r"(\d+) requests in", done.stdout)[1])
     if "Non-2xx" in done.stdout:
@@ -169,8 +172,8 @@ def deploy_shadow(server, model):
     urllib.request.urlopen(request, timeout=30).read()
 
 
-def ratio(results, over, under):
-    values = [a["cpu_us"] / b["cpu_us"] for a, b in zip(results[over], results[under])]
+def ratio(results, over, under, what="cpu_us"):
+    values = [a[what] / b[what] for a, b in zip(results[over], results[under])]
     low, high = interval(values)
     return f"{median(values):.3f} (95 % {low:.3f} to {high:.3f})"
 
@@ -189,17 +192,21 @@ def main():
 
     servers = {"weir, ledger off": Weir(folder, onnx, "--ledger", "off"),
                "weir": Weir(folder, onnx), "weir, forest": Weir(folder, forest),
-               "weir, one shadow": Weir(folder, onnx)}
+               "weir, one shadow": Weir(folder, onnx), "weir, 50 ms shadow": Weir(folder, onnx)}
     deploy_shadow(servers["weir, one shadow"], forest)
+    deploy_shadow(servers["weir, 50 ms shadow"], MODELS / "slow.onnx")
     answer = post(servers["weir"].url, body_of(ROWS[0]))
     servers["nginx, static answer"] = Nginx(folder, answer)
     raw = raw_run_us()
     results = {name: [] for name in servers}
     for server in servers.values():
         load(server, 1)
+    calm = {"weir": [], "weir, 50 ms shadow": []}
     for round_number in range(options.pairs):
         for name, server in servers.items():
             results[name].append(load(server, options.seconds))
+        for name in sorted(calm, reverse=round_number % 2 == 1):
+            calm[name].append(load(servers[name], options.seconds, rest_ms=1))
         print(f"\rround {round_number + 1} of {options.pairs}", end="", file=sys.stderr)
     print(file=sys.stderr)
 
@@ -218,10 +225,15 @@ def main():
         print(f"\nweir / (raw Run + static answer)   {median(values):.3f} (95 % {low:.3f} to {high:.3f})")
     print(f"ledger on / off                    {ratio(results, 'weir', 'weir, ledger off')}")
     print(f"forest / ONNX                      {ratio(results, 'weir, forest', 'weir')}")
+    rate = median([r["rate"] for r in calm["weir"]])
+    for what in ("p50", "p99"):
+        print(f"50 ms shadow on / off, {what}         {ratio(calm, 'weir, 50 ms shadow', 'weir', what)} "
+              f"at {rate:,.0f} requests/s ({median([r[what] for r in calm['weir']]):.0f} µs)")
     total = sum(r["requests"] for r in results["weir"])
     print(f"memory of 'weir' after {total:,} requests: {memory_mb(servers['weir'].pid):.1f} MB")
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps({"raw_run_us": raw, **results}, indent=1))
+        pathlib.Path(options.json).write_text(json.dumps(
+            {"raw_run_us": raw, "at full load": results, "at rest": calm}, indent=1))
     for server in servers.values():
         server.stop()
     shutil.rmtree(folder)

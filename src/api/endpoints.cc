@@ -189,29 +189,32 @@ void Api::take_feedback(Exchange& exchange, const std::string& endpoint) {
     http::respond_error(exchange, rows.error());
     return;
   }
-  sources_.feedback.submit(
-      endpoint,
-      *std::move(rows),
-      [&exchange](const Result<ledger::FeedbackCounts>& counts) {
-        exchange.loop().post([&exchange, counts] {
-          if (!counts) {
-            http::respond_error(exchange, counts.error());
-            return;
-          }
-          http::respond_json(
-              exchange,
-              200,
-              json::serialize(json::object{
-                  {"accepted", counts->accepted},
-                  {"matched", counts->matched},
-                  {"waiting", counts->waiting},
-                  {"duplicate", counts->duplicate},
-                  {"corrected", counts->corrected},
-              })
-          );
-        });
-      }
-  );
+  // The client may have had its answer a moment ago: its record counts before its label does.
+  sources_.recorder.when_flushed([this, &exchange, endpoint, rows = *std::move(rows)]() mutable {
+    sources_.feedback.submit(
+        endpoint,
+        std::move(rows),
+        [&exchange](const Result<ledger::FeedbackCounts>& counts) {
+          exchange.loop().post([&exchange, counts] {
+            if (!counts) {
+              http::respond_error(exchange, counts.error());
+              return;
+            }
+            http::respond_json(
+                exchange,
+                200,
+                json::serialize(json::object{
+                    {"accepted", counts->accepted},
+                    {"matched", counts->matched},
+                    {"waiting", counts->waiting},
+                    {"duplicate", counts->duplicate},
+                    {"corrected", counts->corrected},
+                })
+            );
+          });
+        }
+    );
+  });
 }
 
 }  // namespace weir::api

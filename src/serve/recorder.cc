@@ -1,6 +1,7 @@
 #include "serve/recorder.h"
 
 #include <chrono>
+#include <semaphore>
 #include <utility>
 
 #include "serve/record_columns.h"
@@ -86,7 +87,7 @@ void Recorder::count_bytes(Batch& batch) {
   batch.counted_rows = batch.columns->rows();
 }
 
-void Recorder::when_durable(std::function<void(Result<void>)> done) {
+void Recorder::when_flushed(std::function<void()> done) {
   {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(done));
@@ -95,22 +96,29 @@ void Recorder::when_durable(std::function<void(Result<void>)> done) {
 }
 
 void Recorder::flush() {
-  std::unique_lock lock(mutex_);
-  const std::uint64_t wanted = ++flushes_wanted_;
-  wake_.notify_all();
-  flushed_.wait(lock, [&] { return flushes_done_ >= wanted; });
+  std::binary_semaphore is_flushed{0};
+  when_flushed([&] { is_flushed.release(); });
+  is_flushed.acquire();
+}
+
+void Recorder::when_durable(std::function<void(Result<void>)> done) {
+  when_flushed([this, done = std::move(done)]() mutable {
+    if (ledger_ != nullptr) {
+      ledger_->when_synced(std::move(done));
+    } else {
+      done({});
+    }
+  });
 }
 
 void Recorder::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait_for(lock, std::chrono::microseconds(options_.flush_interval_us), [&] {
-      return is_stopping_ || !waiting_.empty() || flushes_wanted_ > flushes_done_;
+      return is_stopping_ || !waiting_.empty();
     });
     const bool is_last = is_stopping_;
-    const std::uint64_t wanted = flushes_wanted_;
-    auto waiting = std::move(waiting_);
-    waiting_.clear();
+    auto waiting = std::exchange(waiting_, {});
     lock.unlock();
 
     std::vector<std::shared_ptr<Slot>> slots;
@@ -119,17 +127,9 @@ void Recorder::run() {
       slots = slots_;
     }
     for (const auto& slot : slots) flush_slot(*slot);
-    for (auto& done : waiting) {
-      if (ledger_ != nullptr) {
-        ledger_->when_synced(std::move(done));
-      } else {
-        done({});
-      }
-    }
+    for (const auto& done : waiting) done();
 
     lock.lock();
-    flushes_done_ = wanted;
-    flushed_.notify_all();
     if (is_last && waiting_.empty()) return;
   }
 }

@@ -70,11 +70,15 @@ class Recorder {
   // Takes the rows; false when they were dropped because the queue is full. Never waits on disk.
   bool record(const RecordRequest& request);
 
+  // Calls `done` on the recorder's thread once everything recorded before the call has been given
+  // to the ledger and the observers.
+  void when_flushed(std::function<void()> done);
+
+  // The same, as a wait.
+  void flush();
+
   // Calls `done` after everything recorded before is synced (or has failed): `durability: always`.
   void when_durable(std::function<void(Result<void>)> done);
-
-  // Returns when everything recorded before the call has been given to ledger and observers.
-  void flush();
 
   RecorderCounts counts() const;
 
@@ -106,10 +110,7 @@ class Recorder {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::condition_variable flushed_;
-  std::vector<std::function<void(Result<void>)>> waiting_;
-  std::uint64_t flushes_wanted_ = 0;
-  std::uint64_t flushes_done_ = 0;
+  std::vector<std::function<void()>> waiting_;
   bool is_stopping_ = false;
 
   std::uint64_t number_;  // Tells recorders apart in thread-local storage.

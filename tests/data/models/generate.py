@@ -131,6 +131,37 @@ def shapes_and_types():
          [constant("shape", np.int64([2, 1024, 1024]))])
 
 
+def costly(name, repeats, size=128):
+    """The interface of the electricity model at a fixed cost per call, whatever the rows: a chain
+    of `repeats` matrix products, all of ones / size, so that the state stays 1. What it answers
+    is the logistic function of the mean of a row."""
+    def tensor(name, shape):
+        return value(name, FLOAT, shape)
+
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["go_on"]),
+         helper.make_node("MatMul", ["state", "ones"], ["next"])],
+        "body", [value("i", INT64, []), value("go", TensorProto.BOOL, []), tensor("state", [size, size])],
+        [value("go_on", TensorProto.BOOL, []), tensor("next", [size, size])])
+    save(name, [
+        helper.make_node("ConstantOfShape", ["size"], ["ones"],
+                         value=helper.make_tensor("value", FLOAT, [1], [1 / size])),
+        helper.make_node("ConstantOfShape", ["size"], ["first"],
+                         value=helper.make_tensor("value", FLOAT, [1], [1])),
+        helper.make_node("Loop", ["repeats", "", "first"], ["last"], body=body),
+        helper.make_node("ReduceMin", ["last"], ["one"], keepdims=0),
+        helper.make_node("ReduceMean", ["input"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["mean", "one"], ["scaled"]),
+        helper.make_node("Sigmoid", ["scaled"], ["p1"]),
+        helper.make_node("Sub", ["unit", "p1"], ["p0"]),
+        helper.make_node("Concat", ["p0", "p1"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0)],
+        [tensor("input", ["rows", 8])],
+        [value("label", INT64, ["rows"]), tensor("probabilities", ["rows", 2])],
+        [constant("size", np.int64([size, size])), constant("repeats", np.int64(repeats)),
+         constant("unit", np.float32(1))])
+
+
 def refused():
     """Files that are models but cannot be served."""
     save("unknown_operator", [helper.make_node("Frobnicate", ["x"], ["y"], domain="com.example")],
@@ -252,6 +283,8 @@ def electricity(folder):
 if __name__ == "__main__":
     if sys.argv[1:] == ["graphs"]:
         shapes_and_types()
+        costly("fixed_cost", 10)
+        costly("slow", 1300)
         refused()
         learned()
     elif len(sys.argv) == 3 and sys.argv[1] == "electricity":
