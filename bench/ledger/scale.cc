@@ -5,8 +5,6 @@
 //
 //   ledger_scale WEIR FOLDER N…      WEIR is the program that the worker runs
 
-#include <sys/resource.h>
-
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -16,6 +14,7 @@
 #include <thread>
 
 #include <fmt/core.h>
+#include <sys/resource.h>
 
 #include "base/id.h"
 #include "ledger/ledger.h"
@@ -99,10 +98,12 @@ Result<std::string> count_by_version(const ledger::Ledger& ledger, table::Worker
 Result<void> measure(const std::string& weir, const std::string& folder, std::uint64_t records) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
-  const double cpu_before = cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN);
+  const double server_before = cpu_seconds(RUSAGE_SELF);
+  const double worker_before = cpu_seconds(RUSAGE_CHILDREN);
   double making = 0;
   const auto begin = Clock::now();
-  auto worker = std::make_unique<table::Worker>(table::WorkerOptions{.program = weir});
+  auto worker =
+      std::make_unique<table::Worker>(table::WorkerOptions{.program = weir, .threads = 1});
   auto ledger =
       TRY(ledger::Ledger::open({.folder = folder + "/ledger"}, system_files(), worker.get()));
   std::mt19937 random(1);
@@ -118,8 +119,12 @@ Result<void> measure(const std::string& weir, const std::string& folder, std::ui
     TRY(ledger->write("electricity", batch));
     constexpr std::uint64_t max_backlog = 8;
     if (done / batch_rows % 1'000 != 0) continue;
-    std::fprintf(stderr, "\r%llu of %llu records", static_cast<unsigned long long>(done),
-                 static_cast<unsigned long long>(records));
+    std::fprintf(
+        stderr,
+        "\r%llu of %llu records",
+        static_cast<unsigned long long>(done),
+        static_cast<unsigned long long>(records)
+    );
     while (ledger->status().backlog_segments > max_backlog)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
@@ -128,7 +133,9 @@ Result<void> measure(const std::string& weir, const std::string& folder, std::ui
   const double wall = since(begin);
   const ledger::LedgerStatus status = ledger->status();
   worker->stop();
-  const double cpu = cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN) - cpu_before - making;
+  const double server = cpu_seconds(RUSAGE_SELF) - server_before - making;
+  const double compaction = cpu_seconds(RUSAGE_CHILDREN) - worker_before;
+  const double each = 1e6 / static_cast<double>(records);
 
   table::Worker reader({.program = weir});
   TRY(reader.start());
@@ -140,13 +147,15 @@ Result<void> measure(const std::string& weir, const std::string& folder, std::ui
     fastest = std::min(fastest, since(asked));
   }
   fmt::print(
-      "{:>11} records  {:6.3f} µs CPU each  {:8.1f} s wall  {:5.1f} B each in Parquet  {:3} files  "
-      "count {:.2f} s\n  {}\n",
+      "{:>11} records  CPU each: {:5.3f} µs server + {:5.3f} µs worker  {:7.1f} s wall  "
+      "{:4.1f} B each in {} files of Parquet, {} merges  count {:.2f} s\n  {}\n",
       records,
-      cpu * 1e6 / static_cast<double>(records),
+      server * each,
+      compaction * each,
       wall,
       static_cast<double>(status.parquet_bytes) / static_cast<double>(records),
       status.parquet_files,
+      status.merges,
       fastest,
       counted
   );
