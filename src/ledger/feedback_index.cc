@@ -19,6 +19,7 @@ constexpr unsigned label_is_number = 8;
 constexpr unsigned is_shadow = 16;
 constexpr std::size_t most_arms = 2'048;  // What fits beside five flags in sixteen bits.
 constexpr std::size_t first_buckets = 1'024;
+constexpr std::size_t predictions_at_once = 16;
 
 // A label or prediction in eight bytes: a number as it is, any other text as its hash.
 struct Value {
@@ -95,11 +96,10 @@ void FeedbackIndex::unlink_oldest() {
   *link = 0;
 }
 
-void FeedbackIndex::insert_one(const IndexedPrediction& prediction) {
+void FeedbackIndex::insert_one(const IndexedPrediction& prediction, std::uint64_t hash) {
   const std::uint16_t arm = arm_of(prediction.version, prediction.arm);
   if (arm == UINT16_MAX) return;
   ++arms_[arm].predictions;
-  const std::uint64_t hash = hash_of(prediction.id, prediction.row);
   Entry entry;
   entry.key = static_cast<std::uint32_t>(hash >> 32U);
   entry.bucket = static_cast<std::uint32_t>(hash);
@@ -189,7 +189,35 @@ void FeedbackIndex::keep_waiting(std::uint64_t hash, const Label& label) {
 
 void FeedbackIndex::insert(std::span<const IndexedPrediction> predictions) {
   const std::scoped_lock lock(mutex_);
-  for (const IndexedPrediction& prediction : predictions) insert_one(prediction);
+  std::array<std::uint64_t, predictions_at_once> hashes{};
+  while (!predictions.empty()) {
+    const auto some = predictions.first(std::min(predictions.size(), hashes.size()));
+    for (std::size_t i = 0; i < some.size(); ++i) hashes[i] = hash_of(some[i].id, some[i].row);
+    prefetch(std::span(hashes).first(some.size()));
+    for (std::size_t i = 0; i < some.size(); ++i) insert_one(some[i], hashes[i]);
+    predictions = predictions.subspan(some.size());
+  }
+}
+
+// Table and ring are larger than the caches, and each prediction touches four places of them: all
+// are asked for before the first is needed.
+void FeedbackIndex::prefetch(std::span<const std::uint64_t> hashes) {
+  if (heads_.empty()) return;
+  const bool is_full = entries_.size() == options_.recent_records;
+  std::array<const std::uint32_t*, 2 * predictions_at_once> heads{};
+  std::size_t count = 0;
+  const auto add = [&](std::uint32_t bucket) {
+    const std::uint32_t* head = &heads_[bucket & (heads_.size() - 1)];
+    __builtin_prefetch(head, 1);
+    heads[count++] = head;
+  };
+  for (std::size_t i = 0; i < hashes.size(); ++i) {
+    add(static_cast<std::uint32_t>(hashes[i]));
+    if (is_full) add(entries_[(next_ + i) % entries_.size()].bucket);
+  }
+  for (const std::uint32_t* head : std::span(heads).first(count)) {
+    if (*head != 0) __builtin_prefetch(&entries_[*head - 1], 1);
+  }
 }
 
 void FeedbackIndex::count(const Entry& entry, int sign) {

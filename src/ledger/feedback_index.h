@@ -109,7 +109,8 @@ class FeedbackIndex {
   std::uint16_t arm_of(std::uint32_t version, std::string_view arm);
   void unlink_oldest();
   void grow_table();
-  void insert_one(const IndexedPrediction& prediction);
+  void prefetch(std::span<const std::uint64_t> hashes);
+  void insert_one(const IndexedPrediction& prediction, std::uint64_t hash);
   void link(Entry& entry);
   void look_at_older(Entry& entry, std::uint64_t hash);
   void keep_waiting(std::uint64_t hash, const Label& label);
