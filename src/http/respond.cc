@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "base/utf8.h"
+
 namespace weir::http {
 namespace {
 
@@ -41,27 +43,6 @@ constexpr std::array<Named, 29> phrases = {{
     {503, "Service Unavailable"},
     {504, "Gateway Timeout"},
 }};
-
-// The length of the valid UTF-8 sequence at the front of the text, 0 when there is none. Overlong
-// forms, surrogates and numbers above U+10FFFF are not valid.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t first = byte(0);
-  const std::size_t length = first < 0x80   ? 1
-                             : first < 0xC2 ? 0
-                             : first < 0xE0 ? 2
-                             : first < 0xF0 ? 3
-                             : first < 0xF5 ? 4
-                                            : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const bool is_forbidden =
-      length > 2 && ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F) ||
-                     (first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F));
-  return is_forbidden ? 0 : length;
-}
 
 }  // namespace
 

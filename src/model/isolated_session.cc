@@ -106,7 +106,7 @@ class IsolatedSession final : public Session {
   Progress infer(Inference& inference) override { return pool_->submit(inference); }
   std::size_t memory_bytes() const override {
     const std::lock_guard lock(mutex_);
-    return process_ ? table::resident_bytes(process_->pid()) : 0;
+    return process_ ? resident_bytes(process_->pid()) : 0;
   }
 
  private:

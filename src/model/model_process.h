@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/child_process.h"
 #include "base/result.h"
 #include "model/host_message.h"
 #include "model/session.h"
-#include "table/child_process.h"
 
 namespace weir::model {
 
@@ -41,12 +41,12 @@ class ModelProcess {
   std::string end();
 
  private:
-  explicit ModelProcess(table::ChildProcess process)
+  explicit ModelProcess(ChildProcess process)
       : process_(std::move(process)), pid_(process_.pid()) {}
   Result<void> load(const std::string& path, const SessionOptions& options, int stop);
   Result<void> open_lanes(std::size_t count, const MessageLimits& limits);
 
-  table::ChildProcess process_;
+  ChildProcess process_;
   int pid_;
   std::vector<int> lanes_;
   Signature signature_;

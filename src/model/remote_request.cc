@@ -2,7 +2,7 @@
 
 #include "model/remote_codec.h"
 #include "protocol/json_writer.h"
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 #include "protocol/v2_binary.h"
 
 // The sending half of remote_codec.h.
@@ -35,7 +35,7 @@ void write_data(const Tensor& tensor, protocol::JsonWriter& writer) {
 Result<void> check_utf8(const TensorSpec& spec, const Tensor& tensor) {
   if (tensor.datatype() != DataType::bytes) return {};
   for (std::size_t i = 0; i < tensor.strings_added(); ++i) {
-    if (protocol::is_valid_utf8(tensor.string(i))) continue;
+    if (is_valid_utf8(tensor.string(i))) continue;
     return fail(
         Code::invalid_argument,
         "element {} of input '{}' is not UTF-8, and the server behind this endpoint takes JSON "

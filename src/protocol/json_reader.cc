@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include "protocol/json_text.h"
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 
 namespace weir::protocol {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "protocol/json_text.h"
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 
 namespace weir::protocol {
 namespace {

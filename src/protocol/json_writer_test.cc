@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 
 namespace weir::protocol {
 namespace {

@@ -4,7 +4,7 @@
 #include <system_error>
 
 #include "protocol/json_writer.h"
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 #include "protocol/v2_binary.h"
 #include "protocol/v2_json.h"
 

@@ -4,28 +4,9 @@
 
 #include <fmt/core.h>
 
+#include "base/utf8.h"
+
 namespace weir::rollout {
-namespace {
-
-// The bytes of the character at the front, 0 when they are not UTF-8 (RFC 3629).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (length == 0 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  // Overlong forms, surrogates and what lies above U+10FFFF.
-  const unsigned char second = byte(1);
-  const bool is_bad = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-                      (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
-  return is_bad ? 0 : length;
-}
-
-}  // namespace
-
 const Node* Node::find(std::string_view name) const {
   const auto found =
       std::find_if(items.begin(), items.end(), [&](const Node& item) { return item.key == name; });

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "tensor/tensor.h"
 
 namespace weir::table {
@@ -79,45 +80,6 @@ void copy_validity(
   std::memcpy(bits, column.validity().data() + begin / 8, (count + 7) / 8);
 }
 
-// How many of the first bytes make up one UTF-8 character; 0 when they do not.
-std::size_t character_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  std::size_t size = 0;
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first < 0xE0) size = 2;
-  if (first >= 0xE0 && first < 0xF0) size = 3;
-  if (first >= 0xF0 && first < 0xF5) size = 4;
-  if (size == 0 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80U) return 0;
-  }
-  // Overlong forms, surrogates and what lies beyond the last code point.
-  if (first == 0xE0 && byte(1) < 0xA0) return 0;
-  if (first == 0xED && byte(1) >= 0xA0) return 0;
-  if (first == 0xF0 && byte(1) < 0x90) return 0;
-  if (first == 0xF4 && byte(1) >= 0x90) return 0;
-  return size;
-}
-
-bool is_utf8(std::string_view text) {
-  constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080;
-  while (!text.empty()) {
-    if (text.size() >= sizeof high_bits) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, text.data(), sizeof word);
-      if ((word & high_bits) == 0) {
-        text.remove_prefix(sizeof word);
-        continue;
-      }
-    }
-    const std::size_t size = character_size(text);
-    if (size == 0) return false;
-    text.remove_prefix(size);
-  }
-  return true;
-}
-
 std::string escaped(std::string_view bytes) {
   std::string text;
   for (const char letter : bytes) {
@@ -142,7 +104,7 @@ void copy_texts(
     if (column.is_null(begin + i)) continue;
     std::string_view text = column.text(begin + i);
     std::string replacement;
-    if (!is_utf8(text)) {
+    if (!is_valid_utf8(text)) {
       replacement = escaped(text);
       text = replacement;
     }

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "table/child_process.h"
+#include "base/child_process.h"
 #include "table/request.h"
 
 namespace weir::table {

@@ -1,4 +1,4 @@
-#include "table/child_process.h"
+#include "base/child_process.h"
 
 #include <array>
 #include <cerrno>
@@ -17,7 +17,7 @@
 
 #include "base/file.h"
 
-namespace weir::table {
+namespace weir {
 namespace {
 
 constexpr int patience_at_destruction_ms = 2'000;
@@ -149,4 +149,4 @@ std::uint64_t resident_bytes(int pid) {
   return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-}  // namespace weir::table
+}  // namespace weir

@@ -1,9 +1,9 @@
-#include "protocol/utf8.h"
+#include "base/utf8.h"
 
 #include <cstdint>
 #include <cstring>
 
-namespace weir::protocol {
+namespace weir {
 namespace {
 
 bool is_continuation(unsigned char byte) {
@@ -68,4 +68,4 @@ void append_utf8(char32_t code, std::string& text) {
   add(0x80U | (code & 0x3FU));
 }
 
-}  // namespace weir::protocol
+}  // namespace weir

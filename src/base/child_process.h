@@ -8,7 +8,7 @@
 
 // A process of this same program at the other end of a socket.
 
-namespace weir::table {
+namespace weir {
 
 // Owns the process and our end of the socket: the destructor ends the one and closes the other.
 // One thread at a time; `kill` may be called from another one.
@@ -44,4 +44,4 @@ class ChildProcess {
 // Resident memory of a process, 0 when it is gone.
 std::uint64_t resident_bytes(int pid);
 
-}  // namespace weir::table
+}  // namespace weir
