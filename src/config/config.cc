@@ -39,6 +39,7 @@ Result<void> read_server(const Node& node, Config& config) {
   fields.count("shadow_queue_requests", config.shadows.queue_max_requests, 1, many);
   fields.bytes("shadow_queue_bytes", config.shadows.queue_max_bytes);
   fields.duration_us("keep_warm", config.controller.keep_warm_us);
+  fields.duration_us("load_retry", config.controller.load_retry_us);
   fields.text("onnx_library", config.controller.session.onnx_library);
   fields.bytes("max_artifact_bytes", config.controller.session.max_artifact_bytes);
   TRY(fields.finish());

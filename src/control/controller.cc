@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/check.h"
 #include "base/log.h"
 #include "control/routing.h"
 
@@ -39,17 +38,20 @@ Controller::~Controller() = default;
 
 Result<void> Controller::open() {
   const std::vector<store::Document> documents = TRY(store_.list(endpoints_collection));
-  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  const std::lock_guard deploy_lock(deploy_mutex_);
   for (const store::Document& document : documents) {
     auto endpoint = std::make_unique<Endpoint>();
     endpoint->state = TRY(parse_endpoint_json(document.json));
-    if (const Result<void> loaded = load_needed(*endpoint); !loaded) {
-      endpoint->load_error = loaded.error().message;
-      LOG(error, "endpoint '{}' is not ready: {}", endpoint->state.name, endpoint->load_error);
-    }
-    const std::string name = endpoint->state.name;
-    endpoints_.emplace(name, std::move(endpoint));
+    names.push_back(endpoint->state.name);
+    const std::lock_guard lock(mutex_);
+    endpoints_.emplace(names.back(), std::move(endpoint));
   }
+  for (const std::string& name : names) {
+    const Result<void> loaded = load_missing(name);
+    if (!loaded) LOG(error, "endpoint '{}' is not ready: {}", name, loaded.error().message);
+  }
+  const std::lock_guard lock(mutex_);
   publish();
   return {};
 }
@@ -74,40 +76,6 @@ Result<void> Controller::check_name(std::string_view name) const {
         name
     );
   }
-  return {};
-}
-
-Result<std::shared_ptr<const Version>> Controller::load_version(
-    const std::string& endpoint, const VersionEntry& entry, const std::vector<std::string>& features
-) const {
-  const model::Artifact artifact = TRY(catalog_.find(entry.sha256));
-  auto session = TRY(model::load_session(artifact.path, options_.session));
-  serve::VersionIdentity identity{
-      .endpoint = endpoint, .number = entry.number, .sha256 = entry.sha256, .name = entry.name};
-  return std::make_shared<const Version>(
-      std::move(identity), std::move(session), options_.version, features, options_.metadata
-  );
-}
-
-Result<void> Controller::load_needed(Endpoint& endpoint) {
-  if (endpoint.state.is_unloaded) return {};
-  for (const std::uint32_t number : needed_versions(endpoint.state)) {
-    if (endpoint.loaded.contains(number)) continue;
-    const VersionEntry* entry = endpoint.state.find(number);
-    CHECK(entry != nullptr, "a version with a role is listed");
-    auto version = load_version(endpoint.state.name, *entry, endpoint.state.features);
-    if (!version) {
-      return fail(
-          version.error().code,
-          "version {} of '{}': {}",
-          number,
-          endpoint.state.name,
-          version.error().message
-      );
-    }
-    endpoint.loaded[number] = {*std::move(version), 0};
-  }
-  endpoint.load_error.clear();
   return {};
 }
 
@@ -228,30 +196,6 @@ Result<Controller::Endpoint*> Controller::find(std::string_view name) const {
   return found->second.get();
 }
 
-Result<void> Controller::load(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  Endpoint& endpoint = *TRY(find(name));
-  EndpointState next = endpoint.state;
-  next.is_unloaded = false;
-  endpoint.state.is_unloaded = false;
-  if (const Result<void> loaded = load_needed(endpoint); !loaded) {
-    endpoint.load_error = loaded.error().message;
-    return loaded;
-  }
-  return apply(endpoint, std::move(next), {}, Order::store_first);
-}
-
-Result<void> Controller::unload(std::string_view name) {
-  const std::lock_guard lock(mutex_);
-  Endpoint& endpoint = *TRY(find(name));
-  EndpointState next = endpoint.state;
-  next.is_unloaded = true;
-  TRY(apply(endpoint, std::move(next), {}, Order::store_first));
-  endpoint.loaded.clear();
-  publish();
-  return {};
-}
-
 Result<void> Controller::remove_version(std::string_view name, std::uint32_t number) {
   std::string sha256;
   {
@@ -285,8 +229,7 @@ std::string Controller::recover_from_crash(std::string_view name, std::uint32_t 
   const Reason reason{.by = "crash", .text = "the process died inside this version"};
   const auto& rollout = view->state.rollout;
   const auto& shadows = view->state.shadows;
-  const bool was_launched = rollout &&
-                            version_number(rollout->candidate_version) == number &&
+  const bool was_launched = rollout && version_number(rollout->candidate_version) == number &&
                             rollout->status != rollout::Status::rolled_back;
   Result<void> undone;
   if (std::ranges::find(shadows, number) != shadows.end()) {
@@ -351,28 +294,7 @@ void Controller::tick(Moment now) {
     if (!promoted) LOG(warning, "endpoint '{}': {}", name, promoted.error().message);
   }
   unload_cold(now);
-}
-
-void Controller::unload_cold(Moment now) {
-  std::vector<std::shared_ptr<const Version>> cold;  // Destroyed after the lock is gone.
-  const std::lock_guard lock(mutex_);
-  for (const auto& [name, endpoint] : endpoints_) {
-    const std::vector<std::uint32_t> needed = needed_versions(endpoint->state);
-    for (auto entry = endpoint->loaded.begin(); entry != endpoint->loaded.end();) {
-      Loaded& loaded = entry->second;
-      if (std::ranges::find(needed, entry->first) != needed.end()) {
-        loaded.cold_since = 0;
-      } else if (loaded.cold_since == 0) {
-        loaded.cold_since = now;
-      } else if (now - loaded.cold_since >= options_.keep_warm_us) {
-        cold.push_back(std::move(loaded.version));
-        entry = endpoint->loaded.erase(entry);
-        continue;
-      }
-      ++entry;
-    }
-  }
-  if (!cold.empty()) publish();
+  retry_loads(now);
 }
 
 void Controller::publish() {

@@ -31,6 +31,9 @@ struct ControllerOptions {
   // How long a version that nothing routes to any more stays loaded, so that it can come back at
   // once.
   std::int64_t keep_warm_us = 600 * us_per_second;
+  // How often an endpoint that could not be loaded is tried again: the server behind a gateway may
+  // have come back.
+  std::int64_t load_retry_us = 10 * us_per_second;
   std::size_t max_endpoints = 10'000;
   std::size_t max_versions = 10'000;  // Per endpoint.
   std::size_t max_shadows = 16;       // Per endpoint, the candidate not counted.
@@ -100,7 +103,8 @@ class Controller {
   // When it returns, no request that is planned later uses the candidate.
   Result<EndpointView> rollback(std::string_view endpoint, const rollout::Reason& reason);
 
-  // The V2 repository calls. Loading a loaded endpoint does nothing.
+  // The V2 repository calls. Loading a loaded endpoint does nothing; one that cannot be loaded is
+  // tried again every load_retry_us.
   Result<void> load(std::string_view endpoint);
   Result<void> unload(std::string_view endpoint);
 
@@ -118,7 +122,8 @@ class Controller {
   Result<std::vector<store::LogEntry>> decisions(std::string_view endpoint, std::size_t limit)
       const;
 
-  // Once a second: ends bakes whose time is over, unloads what is cold.
+  // Once a second: ends bakes whose time is over, unloads what is cold, tries again to load what
+  // could not be loaded.
   void tick(Moment now);
 
  private:
@@ -131,6 +136,7 @@ class Controller {
     std::map<std::uint32_t, Loaded> loaded;
     std::shared_ptr<serve::EndpointRoute> route;
     std::string load_error;
+    Moment retry_load_at = 0;
   };
   enum class Order : std::uint8_t { store_first, publish_first };
   using Move = std::function<Result<rollout::Step>(const rollout::RolloutState&, Moment)>;
@@ -143,7 +149,7 @@ class Controller {
       const VersionEntry& entry,
       const std::vector<std::string>& features
   ) const;
-  Result<void> load_needed(Endpoint& endpoint);
+  Result<void> load_missing(std::string_view endpoint);
   Result<EndpointView> deploy_artifact(
       const Deployment& deployment, const model::Artifact& artifact, const rollout::Reason& reason
   );
@@ -164,6 +170,7 @@ class Controller {
   Result<void> store_state(const EndpointState& state, std::string_view record);
   Result<void> apply(Endpoint& endpoint, EndpointState next, std::string_view record, Order order);
   void unload_cold(Moment now);
+  void retry_loads(Moment now);
   void publish();
   EndpointView view(const Endpoint& endpoint) const;
 

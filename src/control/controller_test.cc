@@ -202,6 +202,28 @@ TEST_F(ControllerTest, UnloadingSurvivesARestartAndLoadingEndsIt) {
   EXPECT_TRUE(server.route().is_ready());
 }
 
+TEST_F(ControllerTest, WhatCouldNotBeLoadedIsTriedAgain) {
+  const fs::path aside = folder_ / "aside";
+  fs::path artifact;
+  {
+    Server server(folder_);
+    ASSERT_TRUE(deploy(server, "electricity_v1.onnx").has_value());
+    artifact = server.catalog->list().front().path;
+  }
+  fs::rename(artifact, aside);
+  Server server(folder_, {.load_retry_us = 10 * us_per_second});
+  ASSERT_TRUE(server.opened.has_value());
+  EXPECT_FALSE(server.controller->describe("e")->is_ready());
+  const auto refused = server.controller->load("e");
+  EXPECT_NE(refused.error().message.find("version 1 of 'e'"), std::string::npos);
+  fs::rename(aside, artifact);
+  server.controller->tick(now_us());
+  EXPECT_FALSE(server.route().is_ready());  // Not before load_retry_us has passed.
+  server.controller->tick(now_us() + 11 * us_per_second);
+  EXPECT_TRUE(server.route().is_ready());
+  EXPECT_TRUE(server.controller->describe("e")->is_ready());
+}
+
 TEST_F(ControllerTest, AVersionThatCrashedTheProcessIsRolledBack) {
   Server server(folder_);
   ASSERT_TRUE(deploy(server, "electricity_v1.onnx").has_value());

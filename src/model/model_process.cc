@@ -22,8 +22,7 @@ Result<std::unique_ptr<ModelProcess>> ModelProcess::start(
     const std::string& path, const SessionOptions& options, std::size_t lanes, int stop
 ) {
   // In a statement of its own: a TRY inside the new expression would return past its memory.
-  auto child =
-      TRY(ChildProcess::start(options.isolated_program, {"model-host"}, host_socket));
+  auto child = TRY(ChildProcess::start(options.isolated_program, {"model-host"}, host_socket));
   std::unique_ptr<ModelProcess> process(new ModelProcess(std::move(child)));
   TRY(process->load(path, options, stop));
   TRY(process->open_lanes(lanes, {options.isolated_message_bytes, 0, stop}));

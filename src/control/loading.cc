@@ -1,0 +1,129 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "control/controller.h"
+#include "control/routing.h"
+
+// The controller's part that loads and unloads versions.
+
+namespace weir::control {
+
+using serve::Version;
+
+Result<std::shared_ptr<const Version>> Controller::load_version(
+    const std::string& endpoint, const VersionEntry& entry, const std::vector<std::string>& features
+) const {
+  const model::Artifact artifact = TRY(catalog_.find(entry.sha256));
+  auto session = TRY(model::load_session(artifact.path, options_.session));
+  serve::VersionIdentity identity{
+      .endpoint = endpoint, .number = entry.number, .sha256 = entry.sha256, .name = entry.name};
+  return std::make_shared<const Version>(
+      std::move(identity), std::move(session), options_.version, features, options_.metadata
+  );
+}
+
+// Loads what the endpoint needs and lacks, without holding up the others meanwhile.
+// Requires: deploy_mutex_ is held.
+Result<void> Controller::load_missing(std::string_view name) {
+  while (true) {
+    VersionEntry missing;
+    std::vector<std::string> features;
+    {
+      const std::lock_guard lock(mutex_);
+      Endpoint& endpoint = *TRY(find(name));
+      const std::vector<std::uint32_t> needed = needed_versions(endpoint.state);
+      const auto first = std::ranges::find_if(needed, [&](std::uint32_t number) {
+        return !endpoint.loaded.contains(number);
+      });
+      if (endpoint.state.is_unloaded || first == needed.end()) {
+        endpoint.load_error.clear();
+        return {};
+      }
+      const VersionEntry* entry = endpoint.state.find(*first);
+      CHECK(entry != nullptr, "a version with a role is listed");
+      missing = *entry;
+      features = endpoint.state.features;
+    }
+    auto version = load_version(std::string(name), missing, features);
+    const std::lock_guard lock(mutex_);
+    Endpoint& endpoint = *TRY(find(name));
+    if (!version) {
+      endpoint.load_error =
+          fmt::format("version {} of '{}': {}", missing.number, name, version.error().message);
+      endpoint.retry_load_at = now_us() + options_.load_retry_us;
+      return fail(version.error().code, "{}", endpoint.load_error);
+    }
+    endpoint.loaded[missing.number] = {*std::move(version), 0};
+  }
+}
+
+Result<void> Controller::load(std::string_view name) {
+  const std::lock_guard deploy_lock(deploy_mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    Endpoint& endpoint = *TRY(find(name));
+    EndpointState next = endpoint.state;
+    next.is_unloaded = false;
+    TRY(apply(endpoint, std::move(next), {}, Order::store_first));
+  }
+  const Result<void> loaded = load_missing(name);
+  const std::lock_guard lock(mutex_);
+  publish();
+  return loaded;
+}
+
+Result<void> Controller::unload(std::string_view name) {
+  const std::lock_guard lock(mutex_);
+  Endpoint& endpoint = *TRY(find(name));
+  EndpointState next = endpoint.state;
+  next.is_unloaded = true;
+  TRY(apply(endpoint, std::move(next), {}, Order::store_first));
+  endpoint.loaded.clear();
+  publish();
+  return {};
+}
+
+void Controller::retry_loads(Moment now) {
+  std::vector<std::string> names;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, endpoint] : endpoints_) {
+      const bool is_wanted = !endpoint->load_error.empty() && !endpoint->state.is_unloaded;
+      if (is_wanted && endpoint->retry_load_at <= now) names.push_back(name);
+    }
+  }
+  for (const std::string& name : names) {
+    // While something is deployed, the next tick is soon enough.
+    const std::unique_lock deploy_lock(deploy_mutex_, std::try_to_lock);
+    if (!deploy_lock) return;
+    if (!load_missing(name)) continue;
+    LOG(info, "endpoint '{}' is ready again", name);
+    const std::lock_guard lock(mutex_);
+    publish();
+  }
+}
+
+void Controller::unload_cold(Moment now) {
+  std::vector<std::shared_ptr<const Version>> cold;  // Destroyed after the lock is gone.
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, endpoint] : endpoints_) {
+    const std::vector<std::uint32_t> needed = needed_versions(endpoint->state);
+    for (auto entry = endpoint->loaded.begin(); entry != endpoint->loaded.end();) {
+      Loaded& loaded = entry->second;
+      if (std::ranges::find(needed, entry->first) != needed.end()) {
+        loaded.cold_since = 0;
+      } else if (loaded.cold_since == 0) {
+        loaded.cold_since = now;
+      } else if (now - loaded.cold_since >= options_.keep_warm_us) {
+        cold.push_back(std::move(loaded.version));
+        entry = endpoint->loaded.erase(entry);
+        continue;
+      }
+      ++entry;
+    }
+  }
+  if (!cold.empty()) publish();
+}
+
+}  // namespace weir::control
