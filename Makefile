@@ -9,6 +9,10 @@ test: ## install what is missing, build with sanitizers, run every test
 	@scripts/build dev
 	@scripts/run-tests dev
 
+conformance: ## the points of the V2 protocol against a server: URL=http://… [GRPC=HOST:PORT] [MODEL=NAME]
+	@tests/conformance/run $(if $(URL),--url $(URL),$(error conformance: URL=http://… names the server)) \
+	  $(if $(GRPC),--grpc $(GRPC)) $(foreach model,$(MODEL),--model $(model))
+
 demo: build ## the main job on real data, in under two minutes (KEEP=1: the server stays up)
 	@build/release/weir demo $(if $(KEEP),--keep)
 
@@ -29,6 +33,6 @@ clean: ## remove everything that was built (not .deps, which scripts/setup fetch
 	@rm -rf build
 
 help: ## this list
-	@awk -F':[^#]*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F':[^#]*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: build test demo bench format tidy clean help
+.PHONY: build test conformance demo bench format tidy clean help

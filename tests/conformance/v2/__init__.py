@@ -1,0 +1,1 @@
+"""What the conformance suite asks servers of the Open Inference Protocol V2 with."""
