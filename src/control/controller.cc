@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "control/routing.h"
 
 namespace weir::control {
@@ -17,6 +18,21 @@ constexpr std::string_view endpoints_collection = "endpoints";
 
 std::string decisions_log(std::string_view endpoint) {
   return fmt::format("decisions/{}", endpoint);
+}
+
+// Of ASCII letters, as SQL compares names.
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+Error no_endpoint(std::string_view name) {
+  return {
+      Code::not_found,
+      fmt::format("there is no endpoint '{}'; 'weir model list' shows those that there are", name)};
 }
 
 }  // namespace
@@ -52,6 +68,7 @@ Result<void> Controller::open() {
     if (!loaded) LOG(error, "endpoint '{}' is not ready: {}", name, loaded.error().message);
   }
   const std::lock_guard lock(mutex_);
+  for (const auto& [name, endpoint] : endpoints_) refresh(*endpoint);
   publish();
   return {};
 }
@@ -68,11 +85,39 @@ Result<void> Controller::check_name(std::string_view name) const {
         options_.max_name_bytes
     );
   }
+  if (!is_valid_utf8(name)) {
+    return fail(Code::invalid_argument, "an endpoint name is UTF-8 text; this one is not");
+  }
   const bool has_control = std::ranges::any_of(name, [](unsigned char c) { return c < 0x20; });
   if (has_control || name.starts_with('/') || name.ends_with('/')) {
     return fail(
         Code::invalid_argument,
         "'{}' is not an endpoint name: no control characters, no '/' at either end",
+        name
+    );
+  }
+  return {};
+}
+
+// Each endpoint is three tables of SQL, where letters differ by more than their case.
+Result<void> Controller::check_new_name(std::string_view name) const {
+  const std::string folded = in_lower_case(name);
+  for (const std::string_view ending : {"_feedback", "_pairs"}) {
+    if (!folded.ends_with(ending)) continue;
+    return fail(
+        Code::invalid_argument,
+        "'{}' cannot be an endpoint name: names that end in '{}' are tables of other endpoints",
+        name,
+        ending
+    );
+  }
+  for (const auto& [other, endpoint] : endpoints_) {
+    if (in_lower_case(other) != folded) continue;
+    return fail(
+        Code::conflict,
+        "there is an endpoint '{}' already; '{}' differs only in the case of its letters, and to "
+        "SQL both would be one table",
+        other,
         name
     );
   }
@@ -88,10 +133,16 @@ Result<std::string> Controller::ensure(const std::string& endpoint, const std::s
     ));
     return std::string();
   }
-  const std::string bytes = TRY(system_files().read(path));
-  const auto sidecar = system_files().read(path + ".yaml");
-  const std::string hash = model::artifact_hash(bytes, sidecar ? *sidecar : std::string());
-  const VersionEntry* same = known->state.find(hash);
+  const auto hash = catalog_.hash_file(path);
+  if (!hash) {
+    return fmt::format(
+        "endpoint '{}' exists already and serves version {}; --model was not looked at: {}",
+        endpoint,
+        known->state.primary,
+        hash.error().message
+    );
+  }
+  const VersionEntry* same = known->state.find(*hash);
   if (same != nullptr && same->number == known->state.primary) return std::string();
   return fmt::format(
       "endpoint '{0}' exists already and serves version {1}; '{2}' is another artifact and was not "
@@ -116,6 +167,7 @@ Result<void> Controller::apply(
 ) {
   if (order == Order::store_first) TRY(store_state(next, record));
   endpoint.state = std::move(next);
+  refresh(endpoint);
   publish();
   if (order == Order::publish_first) {
     if (const Result<void> stored = store_state(endpoint.state, record); !stored) {
@@ -155,7 +207,7 @@ Result<EndpointView> Controller::move(std::string_view name, Order order, const 
     endpoint.loaded[next.primary] = {std::move(version), 0};
   }
   TRY(apply(endpoint, std::move(next), step.record, order));
-  return view(endpoint);
+  return *endpoint.view;
 }
 
 Result<EndpointView> Controller::promote(
@@ -186,17 +238,13 @@ Result<EndpointView> Controller::rollback(std::string_view endpoint, const Reaso
 
 Result<Controller::Endpoint*> Controller::find(std::string_view name) const {
   const auto found = endpoints_.find(name);
-  if (found == endpoints_.end()) {
-    return fail(
-        Code::not_found,
-        "there is no endpoint '{}'; 'weir model list' shows those that there are",
-        name
-    );
-  }
+  if (found == endpoints_.end()) return tl::unexpected(no_endpoint(name));
   return found->second.get();
 }
 
 Result<void> Controller::remove_version(std::string_view name, std::uint32_t number) {
+  // A deployment of the same content must not find the artifact just before it is deleted.
+  const std::lock_guard deploy_lock(deploy_mutex_);
   std::string sha256;
   {
     const std::lock_guard lock(mutex_);
@@ -213,9 +261,14 @@ Result<void> Controller::remove_version(std::string_view name, std::uint32_t num
     TRY(check_removable(endpoint.state, number));
     sha256 = entry->sha256;
     std::erase_if(next.versions, [&](const VersionEntry& v) { return v.number == number; });
-    if (next.rollout && !next.rollout->is_active()) next.rollout.reset();
+    next.last_version = std::max(next.last_version, number);
+    if (next.rollout && !next.rollout->is_active()) {
+      next.last_rollout = next.rollout->number;
+      next.rollout.reset();
+    }
     TRY(apply(endpoint, std::move(next), {}, Order::store_first));
     endpoint.loaded.erase(number);
+    refresh(endpoint);
     publish();
     registry_.remove({{"endpoint", std::string(name)}, {"version", fmt::format("{}", number)}});
   }
@@ -257,24 +310,28 @@ std::string Controller::recover_from_crash(std::string_view name, std::uint32_t 
 }
 
 std::vector<EndpointView> Controller::list() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<EndpointView> views;
-  for (const auto& [name, endpoint] : endpoints_) views.push_back(view(*endpoint));
-  return views;
+  const std::shared_ptr<const Views> current = views();
+  std::vector<EndpointView> all;
+  for (const auto& [name, view] : *current) all.push_back(*view);
+  return all;
 }
 
 Result<EndpointView> Controller::describe(std::string_view name) const {
-  const std::lock_guard lock(mutex_);
-  return view(*TRY(find(name)));
+  const std::shared_ptr<const Views> current = views();
+  const auto found = current->find(name);
+  if (found == current->end()) return tl::unexpected(no_endpoint(name));
+  return *found->second;
+}
+
+std::shared_ptr<const Controller::Views> Controller::views() const {
+  const std::lock_guard lock(views_mutex_);
+  return views_;
 }
 
 Result<std::vector<store::LogEntry>> Controller::decisions(
     std::string_view endpoint, std::size_t limit
 ) const {
-  {
-    const std::lock_guard lock(mutex_);
-    TRY(find(endpoint));
-  }
+  if (!views()->contains(endpoint)) return tl::unexpected(no_endpoint(endpoint));
   return store_.last(decisions_log(endpoint), limit);
 }
 
@@ -297,33 +354,42 @@ void Controller::tick(Moment now) {
   retry_loads(now);
 }
 
-void Controller::publish() {
-  auto table = std::make_shared<serve::RouteTable>();
-  for (const auto& [name, endpoint] : endpoints_) {
-    const auto settings = options_.endpoints.find(name);
-    endpoint->route = make_route(
-        endpoint->state,
-        settings == options_.endpoints.end() ? EndpointSettings() : settings->second,
-        [&](std::uint32_t number) -> std::shared_ptr<const Version> {
-          const auto loaded = endpoint->loaded.find(number);
-          return loaded == endpoint->loaded.end() ? nullptr : loaded->second.version;
-        },
+// Route and view follow the endpoint's state and what is loaded of it.
+void Controller::refresh(Endpoint& endpoint) {
+  const auto settings = options_.endpoints.find(endpoint.state.name);
+  endpoint.route = make_route(
+      endpoint.state,
+      settings == options_.endpoints.end() ? EndpointSettings() : settings->second,
+      [&](std::uint32_t number) -> std::shared_ptr<const Version> {
+        const auto loaded = endpoint.loaded.find(number);
+        return loaded == endpoint.loaded.end() ? nullptr : loaded->second.version;
+      },
+      registry_
+  );
+  for (const auto& [number, loaded] : endpoint.loaded) {
+    if (endpoint.state.is_unloaded) break;
+    endpoint.route->pinned.push_back(make_lane(
+        loaded.version,
+        number == endpoint.state.primary ? rollout::Arm::primary : rollout::Arm::candidate,
         registry_
-    );
-    for (const auto& [number, loaded] : endpoint->loaded) {
-      if (endpoint->state.is_unloaded) break;
-      endpoint->route->pinned.push_back(make_lane(
-          loaded.version,
-          number == endpoint->state.primary ? rollout::Arm::primary : rollout::Arm::candidate,
-          registry_
-      ));
-    }
-    table->emplace(name, endpoint->route);
+    ));
   }
-  routes_.publish(std::move(table));
+  endpoint.view = std::make_shared<const EndpointView>(make_view(endpoint));
 }
 
-EndpointView Controller::view(const Endpoint& endpoint) const {
+void Controller::publish() {
+  auto table = std::make_shared<serve::RouteTable>();
+  auto views = std::make_shared<Views>();
+  for (const auto& [name, endpoint] : endpoints_) {
+    table->emplace(name, endpoint->route);
+    views->emplace(name, endpoint->view);
+  }
+  routes_.publish(std::move(table));
+  const std::lock_guard lock(views_mutex_);
+  views_ = std::move(views);
+}
+
+EndpointView Controller::make_view(const Endpoint& endpoint) const {
   EndpointView view;
   view.state = endpoint.state;
   view.load_error = endpoint.load_error;

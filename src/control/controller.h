@@ -116,6 +116,7 @@ class Controller {
   // ended. Called after open() and before the port opens; says what it did.
   std::string recover_from_crash(std::string_view endpoint, std::uint32_t version);
 
+  // These two never wait for a move or a load: event loops may call them.
   std::vector<EndpointView> list() const;
   Result<EndpointView> describe(std::string_view endpoint) const;
   // Decisions, oldest first, as JSON objects.
@@ -135,13 +136,18 @@ class Controller {
     EndpointState state;
     std::map<std::uint32_t, Loaded> loaded;
     std::shared_ptr<serve::EndpointRoute> route;
+    std::shared_ptr<const EndpointView> view;
     std::string load_error;
     Moment retry_load_at = 0;
   };
   enum class Order : std::uint8_t { store_first, publish_first };
   using Move = std::function<Result<rollout::Step>(const rollout::RolloutState&, Moment)>;
 
+  // What describe and list show; replaced whole, so that nobody who looks waits for a move.
+  using Views = std::map<std::string, std::shared_ptr<const EndpointView>, std::less<>>;
+
   Result<void> check_name(std::string_view name) const;
+  Result<void> check_new_name(std::string_view name) const;
   Result<void> check_deployment(const EndpointState& state, const Deployment& deployment) const;
   Result<Endpoint*> find(std::string_view endpoint) const;
   Result<std::shared_ptr<const serve::Version>> load_version(
@@ -171,8 +177,10 @@ class Controller {
   Result<void> apply(Endpoint& endpoint, EndpointState next, std::string_view record, Order order);
   void unload_cold(Moment now);
   void retry_loads(Moment now);
+  void refresh(Endpoint& endpoint);
   void publish();
-  EndpointView view(const Endpoint& endpoint) const;
+  std::shared_ptr<const Views> views() const;
+  EndpointView make_view(const Endpoint& endpoint) const;
 
   ControllerOptions options_;
   store::Store& store_;
@@ -183,6 +191,9 @@ class Controller {
   std::mutex deploy_mutex_;  // Before mutex_.
   mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Endpoint>, std::less<>> endpoints_;
+
+  mutable std::mutex views_mutex_;  // After mutex_; held for a copy of the pointer only.
+  std::shared_ptr<const Views> views_ = std::make_shared<const Views>();
 };
 
 }  // namespace weir::control

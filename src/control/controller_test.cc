@@ -224,6 +224,43 @@ TEST_F(ControllerTest, WhatCouldNotBeLoadedIsTriedAgain) {
   EXPECT_TRUE(server.controller->describe("e")->is_ready());
 }
 
+TEST_F(ControllerTest, NumbersOfRemovedVersionsAndRolloutsNeverComeBack) {
+  Server server(folder_);
+  ASSERT_TRUE(deploy(server, "electricity_v1.onnx").has_value());
+  ASSERT_TRUE(deploy(server, "electricity_v1.ubj").has_value());
+  ASSERT_TRUE(server.controller->rollback("e", by_test).has_value());
+  ASSERT_TRUE(server.controller->remove_version("e", 2).has_value());
+  const auto again = deploy(server, "electricity_v1.ubj");
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->state.versions.back().number, 3U);
+  EXPECT_EQ(again->state.rollout->number, 2U);
+}
+
+TEST_F(ControllerTest, AnUnloadedEndpointTakesNoNewVersion) {
+  Server server(folder_);
+  ASSERT_TRUE(deploy(server, "electricity_v1.onnx").has_value());
+  ASSERT_TRUE(server.controller->unload("e").has_value());
+  const auto refused = deploy(server, "linear.onnx");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, Code::conflict);
+  EXPECT_NE(refused.error().message.find("load it first"), std::string::npos);
+}
+
+TEST_F(ControllerTest, NamesThatSqlCannotTellApartAreRefused) {
+  Server server(folder_);
+  const auto make = [&](const std::string& name) {
+    return server.controller->deploy(
+        {.endpoint = name, .path = model_path("linear.onnx")}, by_test
+    );
+  };
+  ASSERT_TRUE(make("Prices").has_value());
+  EXPECT_EQ(make("prices").error().code, Code::conflict);
+  EXPECT_EQ(make("x_Feedback").error().code, Code::invalid_argument);
+  EXPECT_EQ(make("x_pairs").error().code, Code::invalid_argument);
+  EXPECT_EQ(make("\xff\xfe").error().code, Code::invalid_argument);
+  EXPECT_TRUE(make("pr\xc3\xa4zise").has_value());
+}
+
 TEST_F(ControllerTest, AVersionThatCrashedTheProcessIsRolledBack) {
   Server server(folder_);
   ASSERT_TRUE(deploy(server, "electricity_v1.onnx").has_value());
@@ -244,10 +281,19 @@ TEST_F(ControllerTest, AnExistingEndpointWinsOverTheCommandLine) {
   const auto other = server.controller->ensure("e", model_path("electricity_v1.ubj"));
   EXPECT_NE(other.value().find("weir deploy e"), std::string::npos);
   EXPECT_EQ(server.primary(), 1U);
+  // The file may be gone: what is stored is served.
+  const auto gone = server.controller->ensure("e", (folder_ / "gone.onnx").string());
+  EXPECT_NE(gone.value().find("gone.onnx"), std::string::npos);
 }
 
 TEST(EndpointState, ReadsBackWhatItWrote) {
-  EndpointState state{.name = "a/b", .primary = 2, .shadows = {3}, .features = {"x", "y"}};
+  EndpointState state{
+      .name = "a/b",
+      .primary = 2,
+      .shadows = {3},
+      .features = {"x", "y"},
+      .last_version = 4,
+      .last_rollout = 5};
   state.versions = {
       {.number = 2, .sha256 = "ab", .file_name = "m.onnx", .name = "n", .added_at = 5}};
   EXPECT_EQ(parse_endpoint_json(to_json(state)).value(), state);

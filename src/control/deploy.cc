@@ -73,6 +73,7 @@ Result<EndpointView> Controller::deploy_artifact(
           endpoints_.size()
       );
     }
+    if (found == endpoints_.end()) TRY(check_new_name(deployment.endpoint));
     if (found != endpoints_.end()) {
       const Endpoint& endpoint = *found->second;
       is_new_endpoint = false;
@@ -96,6 +97,15 @@ Result<EndpointView> Controller::deploy_artifact(
 
 Result<void> Controller::check_deployment(const EndpointState& state, const Deployment& deployment)
     const {
+  if (state.is_unloaded) {
+    return fail(
+        Code::conflict,
+        "'{0}' is unloaded, so a new version cannot be compared with what it serves; load it "
+        "first: "
+        "POST /v2/repository/models/{0}/load",
+        state.name
+    );
+  }
   if (!deployment.as_shadow && state.rollout && state.rollout->is_active()) {
     return fail(
         Code::conflict,
@@ -142,9 +152,10 @@ Result<EndpointView> Controller::add_first(
   endpoint->state = std::move(state);
   const auto [place, added] = endpoints_.emplace(endpoint->state.name, std::move(endpoint));
   CHECK(added, "deployments come one at a time");
+  refresh(*place->second);
   publish();
   LOG(info, "endpoint '{}': version 1 is primary ({})", place->first, entry.file_name);
-  return view(*place->second);
+  return *place->second->view;
 }
 
 Result<EndpointView> Controller::add_next(
@@ -171,10 +182,9 @@ Result<EndpointView> Controller::add_next(
     next.shadows.push_back(entry.number);
     record = shadow_record(next, entry.number, reason);
   } else {
-    const std::uint64_t number = next.rollout ? next.rollout->number + 1 : 1;
     rollout::Step step = TRY(rollout::start(
         {.endpoint = next.name,
-         .number = number,
+         .number = next.next_rollout(),
          .primary_version = fmt::format("{}", next.primary),
          .candidate_version = fmt::format("{}", entry.number),
          .seed = random64(),
@@ -187,7 +197,7 @@ Result<EndpointView> Controller::add_next(
   }
   endpoint.loaded[entry.number] = {std::move(version), 0};
   TRY(apply(endpoint, std::move(next), record, Order::store_first));
-  return view(endpoint);
+  return *endpoint.view;
 }
 
 rollout::Plan Controller::default_plan(std::string_view endpoint) const {

@@ -41,6 +41,14 @@ const VersionEntry* EndpointState::find(std::string_view sha256) const {
   return found == versions.end() ? nullptr : &*found;
 }
 
+std::uint32_t EndpointState::next_version() const {
+  return std::max(last_version, versions.empty() ? 0 : versions.back().number) + 1;
+}
+
+std::uint64_t EndpointState::next_rollout() const {
+  return std::max(last_rollout, rollout ? rollout->number : 0) + 1;
+}
+
 std::string to_json(const EndpointState& state) {
   json::array versions;
   for (const VersionEntry& version : state.versions) versions.push_back(version_to_json(version));
@@ -51,6 +59,8 @@ std::string to_json(const EndpointState& state) {
       {"shadows", json::value_from(state.shadows)},
       {"features", json::value_from(state.features)},
       {"is_unloaded", state.is_unloaded},
+      {"last_version", state.last_version},
+      {"last_rollout", state.last_rollout},
       {"rollout", nullptr},
   };
   if (state.rollout) object["rollout"] = json::parse(rollout::to_json(*state.rollout));
@@ -70,6 +80,13 @@ Result<EndpointState> parse_endpoint_json(std::string_view text) {
     state.shadows = json::value_to<std::vector<std::uint32_t>>(object.at("shadows"));
     state.features = json::value_to<std::vector<std::string>>(object.at("features"));
     state.is_unloaded = object.at("is_unloaded").as_bool();
+    // Stores of 0.1 from before these two do not have them.
+    if (const json::value* last = object.if_contains("last_version")) {
+      state.last_version = last->to_number<std::uint32_t>();
+    }
+    if (const json::value* last = object.if_contains("last_rollout")) {
+      state.last_rollout = last->to_number<std::uint64_t>();
+    }
     if (const json::value& rollout = object.at("rollout"); !rollout.is_null()) {
       state.rollout = TRY(rollout::parse_state_json(json::serialize(rollout)));
     }

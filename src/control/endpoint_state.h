@@ -33,10 +33,14 @@ struct EndpointState {
   std::optional<rollout::RolloutState> rollout;  // The newest, also after its end.
   std::vector<std::string> features;             // Names of the inputs' elements by position.
   bool is_unloaded = false;
+  // The highest numbers that were ever given out, so that none comes back after a removal.
+  std::uint32_t last_version = 0;
+  std::uint64_t last_rollout = 0;
 
   const VersionEntry* find(std::uint32_t number) const;
   const VersionEntry* find(std::string_view sha256) const;
-  std::uint32_t next_version() const { return versions.empty() ? 1 : versions.back().number + 1; }
+  std::uint32_t next_version() const;
+  std::uint64_t next_rollout() const;
   bool operator==(const EndpointState&) const = default;
 };
 

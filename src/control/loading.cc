@@ -69,6 +69,7 @@ Result<void> Controller::load(std::string_view name) {
   }
   const Result<void> loaded = load_missing(name);
   const std::lock_guard lock(mutex_);
+  refresh(*TRY(find(name)));
   publish();
   return loaded;
 }
@@ -80,6 +81,7 @@ Result<void> Controller::unload(std::string_view name) {
   next.is_unloaded = true;
   TRY(apply(endpoint, std::move(next), {}, Order::store_first));
   endpoint.loaded.clear();
+  refresh(endpoint);
   publish();
   return {};
 }
@@ -100,6 +102,7 @@ void Controller::retry_loads(Moment now) {
     if (!load_missing(name)) continue;
     LOG(info, "endpoint '{}' is ready again", name);
     const std::lock_guard lock(mutex_);
+    refresh(*endpoints_.at(name));
     publish();
   }
 }
@@ -109,6 +112,7 @@ void Controller::unload_cold(Moment now) {
   const std::lock_guard lock(mutex_);
   for (const auto& [name, endpoint] : endpoints_) {
     const std::vector<std::uint32_t> needed = needed_versions(endpoint->state);
+    const std::size_t cold_before = cold.size();
     for (auto entry = endpoint->loaded.begin(); entry != endpoint->loaded.end();) {
       Loaded& loaded = entry->second;
       if (std::ranges::find(needed, entry->first) != needed.end()) {
@@ -122,6 +126,7 @@ void Controller::unload_cold(Moment now) {
       }
       ++entry;
     }
+    if (cold.size() > cold_before) refresh(*endpoint);
   }
   if (!cold.empty()) publish();
 }

@@ -68,6 +68,16 @@ Result<Catalog> Catalog::open(const CatalogOptions& options, FileSystem& files) 
 }
 
 Result<Artifact> Catalog::add_file(const std::string& path) {
+  const Content content = TRY(read_file(path));
+  return add_bytes(fs::path(path).filename().string(), content.bytes, content.sidecar);
+}
+
+Result<std::string> Catalog::hash_file(const std::string& path) const {
+  const Content content = TRY(read_file(path));
+  return artifact_hash(content.bytes, content.sidecar);
+}
+
+Result<Catalog::Content> Catalog::read_file(const std::string& path) const {
   std::error_code error;
   if (!fs::exists(path, error)) {
     return fail(Code::not_found, "there is no model file '{}'", path);
@@ -85,11 +95,10 @@ Result<Artifact> Catalog::add_file(const std::string& path) {
         options_.max_artifact_bytes
     );
   }
-  const std::string bytes = TRY(files_->read(path));
-  std::string sidecar;
+  Content content{.bytes = TRY(files_->read(path))};
   const std::string sidecar_path = path + std::string(sidecar_ending);
-  if (fs::exists(sidecar_path, error)) sidecar = TRY(files_->read(sidecar_path));
-  return add_bytes(fs::path(path).filename().string(), bytes, sidecar);
+  if (fs::exists(sidecar_path, error)) content.sidecar = TRY(files_->read(sidecar_path));
+  return content;
 }
 
 Result<Artifact> Catalog::add_bytes(

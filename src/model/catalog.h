@@ -36,6 +36,8 @@ class Catalog {
 
   // Copies a file and the sidecar beside it (`<path>.yaml`).
   Result<Artifact> add_file(const std::string& path);
+  // The name that such a file would have here.
+  Result<std::string> hash_file(const std::string& path) const;
   // The same from memory; an empty sidecar is none.
   Result<Artifact> add_bytes(
       std::string_view file_name, std::string_view bytes, std::string_view sidecar
@@ -46,8 +48,15 @@ class Catalog {
   Result<void> remove(std::string_view sha256);
 
  private:
+  struct Content {
+    std::string bytes;
+    std::string sidecar = {};
+  };
+
   Catalog(CatalogOptions options, FileSystem& files)
       : options_(std::move(options)), files_(&files) {}
+
+  Result<Content> read_file(const std::string& path) const;
 
   CatalogOptions options_;
   FileSystem* files_;
