@@ -14,7 +14,7 @@ def pytest_addoption(parser):
     group.addoption("--grpc", help="its gRPC address, host:port")
     group.addoption("--model", action="append", default=[],
                     help="try points with this model only (again for more); default: the index")
-    group.addoption("--save", help="also write the table to this file, as JSON")
+    group.addoption("--save", help="also write the table to this file, as JSON (-: as the last line)")
 
 
 def pytest_configure(config):
@@ -25,9 +25,11 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """Without a gRPC address there is no gRPC to look at; the summary says so once."""
+    if config.option.url:  # The suite's own tests are no business of a server's.
+        items[:] = [i for i in items if i.path.parent.name != "suite"]
     if config.option.grpc:
         return
-    over_grpc = [i for i in items if i.get_closest_marker("point").args[1] == "gRPC"]
+    over_grpc = [i for i in items for m in i.iter_markers("point") if m.args[1] == "gRPC"]
     config.hook.pytest_deselected(items=over_grpc)
     items[:] = [i for i in items if i not in over_grpc]
 
@@ -62,6 +64,12 @@ def calls(target):
     calls = Calls(target.grpc_address)
     yield calls
     calls.close()
+
+
+@pytest.fixture
+def binary(target):
+    """Asked for by tests that send or want binary tensors over REST."""
+    target.needs_extension("binary_tensor_data")
 
 
 @pytest.fixture

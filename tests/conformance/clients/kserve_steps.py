@@ -94,8 +94,9 @@ async def main(transport, address, model, inputs):
             print(json.dumps({"step": name, "ok": True, "detail": ""}))
         except Exception as error:  # Whatever the client raises is what the step says.
             failed = True
+            said = error.details() if hasattr(error, "details") else error  # gRPC's is long.
             print(json.dumps({"step": name, "ok": False,
-                              "detail": f"{type(error).__name__}: {error}"}))
+                              "detail": f"{type(error).__name__}: {said}"}))
     return failed
 
 

@@ -27,8 +27,8 @@ def test_curl_asks_and_infers(server, model):
     status, text = curl(server.url + "/v2/health/ready")
     assert status == 200, f"health: {status}"
     body = json.dumps(model.json_request()).encode()
-    status, text = curl("--data-binary", "@-", server.url + server.model_path(model) + "/infer",
-                        body=body)  # As curl sends it by default: as a form.
+    status, text = curl("-H", "Content-Type: application/json", "--data-binary", "@-",
+                        server.url + server.model_path(model) + "/infer", body=body)
     assert status == 200, f"infer: {status} {text[:80]!r}"
     assert json.loads(text)["model_name"] == model.name
     status, text = curl(server.url + "/v2/models/no-such-model")

@@ -6,7 +6,7 @@ from tritonclient.grpc import service_pb2 as pb
 
 from v2 import grpc_calls, tensors
 from v2.grpc_calls import outputs_of, request
-from v2.target import check_outputs
+from v2.target import FRESH, check_outputs
 from v2.verdicts import PATIENCE_S, NotApplicable
 from v2.verdicts import grpc as point
 
@@ -77,7 +77,7 @@ def test_a_slash_and_a_space_in_a_name(target, calls):
 @point("C10", "names; what load and unload send")
 def test_what_clients_send_to_load_and_unload(target, calls, model_files):
     target.needs_extension("model_repository")
-    name = "conformance_fresh_grpc"
+    name = FRESH + "_grpc"
     load = pb.RepositoryModelLoadRequest(model_name=name)
     load.parameters["config"].string_param = '{"backend":"onnxruntime"}'
     load.parameters["file:1/model.onnx"].bytes_param = (model_files / "linear.onnx").read_bytes()

@@ -52,7 +52,6 @@ def test_unknown_names(calls, model):
     bad.model_name = "no-such-model"
     calls.refused("ModelInfer", bad, Code.NOT_FOUND, "no-such-model")
     calls.refused("ModelMetadata", pb.ModelMetadataRequest(name="no-such-model"), Code.NOT_FOUND)
-    calls.refused("ModelReady", pb.ModelReadyRequest(name="no-such-model"), Code.NOT_FOUND)
     calls.refused("ModelInfer", request(model, model_version="987654"), Code.NOT_FOUND)
     with pytest.raises(grpc.RpcError) as raised:
         calls.raw_method("/inference.GRPCInferenceService/NoSuchMethod")

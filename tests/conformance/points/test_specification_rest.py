@@ -37,7 +37,7 @@ def test_nested_data(target, server, model):
 
 @rest("C17", "FP16 and BF16 as JSON are refused")
 @pytest.mark.parametrize("datatype", ["FP16", "BF16"])
-def test_half_precision_is_binary_only(target, server, datatype):
+def test_half_precision_is_binary_only(target, server, binary, datatype):
     model = target.reference("every_type")
     name = datatype.lower()
     raw, arrays = [], model.arrays()
@@ -54,7 +54,7 @@ def test_half_precision_is_binary_only(target, server, datatype):
 
 
 @rest("C18", "too few and too many binary bytes")
-def test_bytes_that_are_missing_or_left_over(target, server, model):
+def test_bytes_that_are_missing_or_left_over(server, model, binary):
     body, headers = model.binary_request()
     connection = server.connect()
     for broken in (body[:-1], body + b"x"):
@@ -65,7 +65,7 @@ def test_bytes_that_are_missing_or_left_over(target, server, model):
 
 @rest("C19", "Inference-Header-Content-Length that cannot be")
 @pytest.mark.parametrize("value", ["-1", "ten", "100000000", "1.5"])
-def test_a_header_length_that_cannot_be(server, model, value):
+def test_a_header_length_that_cannot_be(server, model, binary, value):
     body, _ = model.binary_request()
     server.infer(model, body, headers={"Inference-Header-Content-Length": value}).refused(400)
 
@@ -97,7 +97,7 @@ def test_reserved_parameters(server, model, parameters):
 
 
 @rest("C23", "binary_data of an output beats binary_data_output")
-def test_the_flag_of_an_output_wins(target, server):
+def test_the_flag_of_an_output_wins(target, server, binary):
     model = target.reference("two_inputs")
     arrays = model.arrays()
     body = model.json_request(arrays, parameters={"binary_data_output": True}, outputs=[
@@ -114,7 +114,7 @@ def test_the_flag_of_an_output_wins(target, server):
 
 
 @rest("C24", "media type and header of mixed and empty answers")
-def test_one_binary_and_one_json_output(target, server):
+def test_one_binary_and_one_json_output(target, server, binary):
     model = target.reference("two_inputs")
     arrays = model.arrays()
     body = model.json_request(arrays, outputs=[
@@ -127,7 +127,7 @@ def test_one_binary_and_one_json_output(target, server):
 
 
 @rest("C24", "media type and header of mixed and empty answers")
-def test_all_binary_outputs_are_empty(target, server):
+def test_all_binary_outputs_are_empty(target, server, binary):
     model = target.reference("two_inputs")
     empty = {n: np.empty((0, 2), np.float32) for n in "ab"}
     body, headers = model.binary_request(empty, parameters={"binary_data_output": True})
@@ -138,7 +138,7 @@ def test_all_binary_outputs_are_empty(target, server):
 
 
 @rest("C25", "raw requests")
-def test_the_body_is_the_only_input(target, server):
+def test_the_body_is_the_only_input(target, server, binary):
     model = target.reference("linear")
     row = np.float32([[1, 2, 3]])
     headers = {"Inference-Header-Content-Length": "0"}
@@ -162,6 +162,8 @@ def test_compressed_requests(target, server, model, encoding):
     packed = PACK[encoding](json.dumps(model.json_request(arrays)).encode())
     answer = server.infer(model, packed, headers={"Content-Encoding": encoding})
     check_outputs(answer.outputs(), expected)
+    if not target.has_binary_tensors():
+        return
     body, headers = model.binary_request(arrays)
     headers["Content-Encoding"] = encoding
     check_outputs(server.infer(model, PACK[encoding](body), headers=headers).outputs(), expected)
@@ -288,7 +290,7 @@ def test_deep_json(server, model, head):
 
 
 @rest("C33", "BYTES whose length reaches beyond the buffer")
-def test_a_length_beyond_the_buffer(target, server):
+def test_a_length_beyond_the_buffer(target, server, binary):
     model = target.reference("strings")
     for blob in (struct.pack("<I", 1000) + b"short", b"\x01\0", struct.pack("<I", 2**32 - 1)):
         document = {"inputs": [{"name": "city", "shape": [1, 1], "datatype": "BYTES",

@@ -7,6 +7,7 @@ import pytest
 
 from v2.verdicts import NotApplicable, NotRun
 
+LONGEST = 110  # Characters of a reason in the table.
 PASS, FAIL, NOT_APPLICABLE, NOT_RUN = "pass", "fail", "not applicable", "not run"
 
 
@@ -56,6 +57,16 @@ class Table:
             result.append((name, transport, title, verdict, why))
         return result
 
+    def pytest_unconfigure(self):
+        if not self.save_to:
+            return
+        text = json.dumps([[n, t, v, w] for n, t, _, v, w in self.verdicts()])
+        if self.save_to == "-":
+            print(text)
+        else:
+            with open(self.save_to, "w") as file:
+                file.write(text)
+
     def pytest_terminal_summary(self, terminalreporter):
         verdicts = self.verdicts()
         if not verdicts:
@@ -68,11 +79,9 @@ class Table:
             write(f"{name:<16} {transport:<5} {verdict:<14} {title}{note}")
         counts = collections.Counter(v[3] for v in verdicts)
         write("")
-        write(", ".join(f"{counts[v]} {v}" for v in (PASS, FAIL, NOT_APPLICABLE, NOT_RUN)
+        write(", ".join(f"{counts[v]} {v}" for v in (LONGEST = 110  # Characters of a reason in the table.
+PASS, FAIL, NOT_APPLICABLE, NOT_RUN)
                         if counts[v] or v in (PASS, FAIL)))
-        if self.save_to:
-            with open(self.save_to, "w") as file:
-                json.dump([[n, t, v, w] for n, t, _, v, w in verdicts], file)
 
 
 def order(key):
@@ -88,4 +97,4 @@ def reason(error):
     first = text[0] if text else type(error).__name__
     if not isinstance(error, (AssertionError, NotApplicable, NotRun)):
         first = f"{type(error).__name__}: {first}"
-    return first if len(first) <= 140 else first[:139] + "…"
+    return first if len(first) <= LONGEST else first[:LONGEST - 1] + "…"
