@@ -140,14 +140,14 @@ Api::Api(
     ApiOptions options,
     Sources sources,
     http::V2& v2,
-    http::Background& background,
+    Backgrounds backgrounds,
     table::Worker& worker,
     Exports& exports
 )
     : options_(std::move(options)),
       sources_(sources),
       v2_(v2),
-      background_(background),
+      backgrounds_(backgrounds),
       worker_(worker),
       exports_(exports) {}
 

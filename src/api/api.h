@@ -28,6 +28,14 @@ struct ApiOptions {
   Moment started_at = 0;
 };
 
+// Threads for what takes long, kept apart, so that a rollback waits neither behind SQL nor behind a
+// model that is being loaded.
+struct Backgrounds {
+  http::Background& moves;    // Promote, pause, resume, rollback.
+  http::Background& queries;  // What reads or rewrites the ledger.
+  http::Background& others;   // Deploy, removal, the parsing of feedback.
+};
+
 // The handler of the HTTP server. Thread-safe.
 class Api final : public http::Handler {
  public:
@@ -35,7 +43,7 @@ class Api final : public http::Handler {
   Api(ApiOptions options,
       Sources sources,
       http::V2& v2,
-      http::Background& background,
+      Backgrounds backgrounds,
       table::Worker& worker,
       Exports& exports);
   ~Api() override;
@@ -64,6 +72,9 @@ class Api final : public http::Handler {
       http::Exchange& exchange, const std::string& endpoint, const std::string& version
   );
   void take_feedback(http::Exchange& exchange, const std::string& endpoint);
+  void keep_feedback(
+      http::Exchange& exchange, const std::string& endpoint, std::vector<ledger::Feedback> rows
+  );
   void run_sql(http::Exchange& exchange);
   void start_export(http::Exchange& exchange);
   void read_export(http::Exchange& exchange, const std::string& id);
@@ -78,7 +89,7 @@ class Api final : public http::Handler {
   ApiOptions options_;
   Sources sources_;
   http::V2& v2_;
-  http::Background& background_;
+  Backgrounds backgrounds_;
   table::Worker& worker_;
   Exports& exports_;
 };

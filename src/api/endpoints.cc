@@ -125,12 +125,15 @@ void Api::deploy(Exchange& exchange, const std::string& endpoint) {
     http::respond_error(exchange, deployment.error());
     return;
   }
-  background_.run(exchange, [this, deployment = *std::move(deployment)]() -> Background::Answer {
-    auto view = sources_.controller.deploy(deployment, {.by = "api", .text = ""});
-    return [this, view = std::move(view)](Exchange& answered) {
-      respond_view(answered, view, sources_);
-    };
-  });
+  backgrounds_.others.run(
+      exchange,
+      [this, deployment = *std::move(deployment)]() -> Background::Answer {
+        auto view = sources_.controller.deploy(deployment, {.by = "api", .text = ""});
+        return [this, view = std::move(view)](Exchange& answered) {
+          respond_view(answered, view, sources_);
+        };
+      }
+  );
 }
 
 void Api::move(Exchange& exchange, const std::string& endpoint, const std::string& action) {
@@ -141,7 +144,7 @@ void Api::move(Exchange& exchange, const std::string& endpoint, const std::strin
   }
   // Off the loop: a move waits for the store's disk, and a rollback long after its promotion loads
   // the old version again.
-  background_.run(exchange, [this, endpoint, action, body = *body]() -> Background::Answer {
+  backgrounds_.moves.run(exchange, [this, endpoint, action, body = *body]() -> Background::Answer {
     control::Controller& controller = sources_.controller;
     const rollout::Reason reason{.by = body.by.empty() ? "api" : body.by, .text = body.text};
     const auto reach = body.full ? rollout::Reach::end : rollout::Reach::next_stage;
@@ -167,7 +170,7 @@ void Api::remove_version(
     );
     return;
   }
-  background_.run(exchange, [this, endpoint, number]() -> Background::Answer {
+  backgrounds_.others.run(exchange, [this, endpoint, number]() -> Background::Answer {
     auto removed = sources_.controller.remove_version(endpoint, number);
     return [removed = std::move(removed), number](Exchange& answered) {
       if (!removed) {
@@ -184,13 +187,24 @@ void Api::take_feedback(Exchange& exchange, const std::string& endpoint) {
     http::respond_error(exchange, known.error());
     return;
   }
-  auto rows = control::parse_feedback(exchange.request().body, now_us(), options_.feedback);
-  if (!rows) {
-    http::respond_error(exchange, rows.error());
-    return;
-  }
+  // A large body takes long to read.
+  backgrounds_.others.run(exchange, [this, endpoint, &exchange]() -> Background::Answer {
+    auto rows = control::parse_feedback(exchange.request().body, now_us(), options_.feedback);
+    return [this, endpoint, rows = std::move(rows)](Exchange& answered) {
+      if (!rows) {
+        http::respond_error(answered, rows.error());
+      } else {
+        keep_feedback(answered, endpoint, *rows);
+      }
+    };
+  });
+}
+
+void Api::keep_feedback(
+    Exchange& exchange, const std::string& endpoint, std::vector<ledger::Feedback> rows
+) {
   // The client may have had its answer a moment ago: its record counts before its label does.
-  sources_.recorder.when_flushed([this, &exchange, endpoint, rows = *std::move(rows)]() mutable {
+  sources_.recorder.when_flushed([this, &exchange, endpoint, rows = std::move(rows)]() mutable {
     sources_.feedback.submit(
         endpoint,
         std::move(rows),

@@ -48,7 +48,7 @@ void Api::run_sql(Exchange& exchange) {
     http::respond_error(exchange, body ? no_ledger : body.error());
     return;
   }
-  background_.run(exchange, [this, body = *std::move(body)]() -> Background::Answer {
+  backgrounds_.queries.run(exchange, [this, body = *std::move(body)]() -> Background::Answer {
     ledger::Snapshot snapshot;
     table::Query query = make_query(body.query, snapshot);
     query.max_rows = body.max_rows;
@@ -74,7 +74,7 @@ void Api::start_export(Exchange& exchange) {
     http::respond_error(exchange, body ? no_ledger : body.error());
     return;
   }
-  background_.run(exchange, [this, body = *std::move(body)]() -> Background::Answer {
+  backgrounds_.queries.run(exchange, [this, body = *std::move(body)]() -> Background::Answer {
     const auto place = exports_.reserve("." + body.format, now_us());
     if (!place) return answer_error(place.error());
     ledger::Snapshot snapshot;
@@ -114,7 +114,7 @@ void Api::read_export(Exchange& exchange, const std::string& id) {
       return;
     }
   }
-  background_.run(exchange, [this, id, offset]() -> Background::Answer {
+  backgrounds_.queries.run(exchange, [this, id, offset]() -> Background::Answer {
     auto bytes = exports_.read(id, offset, now_us());
     if (!bytes) return answer_error(bytes.error());
     return [bytes = *std::move(bytes)](Exchange& answered) {
@@ -137,7 +137,7 @@ void Api::erase(Exchange& exchange) {
     http::respond_error(exchange, body ? no_ledger : body.error());
     return;
   }
-  background_.run(exchange, [this, body = *std::move(body)]() -> Background::Answer {
+  backgrounds_.queries.run(exchange, [this, body = *std::move(body)]() -> Background::Answer {
     sources_.recorder.flush();
     std::optional<std::string_view> endpoint;
     if (body.endpoint) endpoint = *body.endpoint;
@@ -152,7 +152,7 @@ void Api::compact(Exchange& exchange) {
     http::respond_error(exchange, no_ledger);
     return;
   }
-  background_.run(exchange, [this]() -> Background::Answer {
+  backgrounds_.queries.run(exchange, [this]() -> Background::Answer {
     sources_.recorder.flush();
     const Result<void> compacted = sources_.ledger->compact();
     if (!compacted) return answer_error(compacted.error());

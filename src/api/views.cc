@@ -187,6 +187,7 @@ json::object ledger_document(const ledger::LedgerStatus& status) {
       {"bytes_written", status.bytes_written},
       {"write_errors", status.write_errors},
       {"feedback_written", status.feedback_written},
+      {"feedback_failure", status.feedback_failure},
       {"segments", status.segments},
       {"segment_bytes", status.segment_bytes},
       {"parquet_files", status.parquet_files},

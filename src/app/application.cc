@@ -51,6 +51,8 @@ struct Application::Parts {
         query_worker(with_temp_folder(config.worker, config.data)),
         admission(config.admission),
         background(config.background),
+        moves(config.background),
+        queries(config.background),
         exports({.folder = fs::absolute(fs::path(config.data) / "exports").string()}) {}
 
   ApplicationOptions options;
@@ -73,6 +75,8 @@ struct Application::Parts {
   std::unique_ptr<serve::Predictor> predictor;
   std::unique_ptr<control::Controller> controller;
   http::Background background;
+  http::Background moves;
+  http::Background queries;
   api::Exports exports;
   std::atomic<bool> is_accepting{true};
   std::unique_ptr<http::V2> v2;
@@ -159,7 +163,12 @@ Result<void> Application::Parts::open_surface() {
       .started_at = now_us(),
   };
   api = std::make_unique<api::Api>(
-      std::move(api_options), sources, *v2, background, query_worker, exports
+      std::move(api_options),
+      sources,
+      *v2,
+      api::Backgrounds{.moves = moves, .queries = queries, .others = background},
+      query_worker,
+      exports
   );
   server = TRY(http::Server::create(config.http, *api));
   callbacks = api::show_metrics(registry, sources, *server);

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <new>
 #include <string>
 #include <variant>
 
@@ -76,5 +77,10 @@ int run(int count, const char* const* arguments) {
 }  // namespace weir::app
 
 int main(int count, char** arguments) {
-  return weir::app::run(count, arguments);
+  try {
+    return weir::app::run(count, arguments);
+  } catch (const std::bad_alloc&) {
+    std::fputs("weir: out of memory\n", stderr);
+    return 1;
+  }
 }

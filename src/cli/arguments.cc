@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 
@@ -34,6 +35,14 @@ class Parser {
   }
 
   std::variant<Command, Ending> parse(int count, const char* const* arguments) {
+    const std::string_view first = count > 1 ? arguments[1] : "-";
+    const auto is_first = [&](const CLI::App* command) { return command->get_name() == first; };
+    const std::vector<CLI::App*> commands = app_.get_subcommands({});
+    if (!first.starts_with('-') && std::ranges::none_of(commands, is_first)) {
+      return Ending{
+          fmt::format("weir has no command '{}'; 'weir --help' lists those that it has\n", first),
+          usage_exit_code};
+    }
     try {
       app_.parse(count, arguments);
     } catch (const CLI::ParseError& error) {

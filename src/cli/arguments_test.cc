@@ -55,9 +55,11 @@ TEST(Arguments, MisuseEndsWithTwoAndHelpWithNone) {
     EXPECT_EQ(ending->exit_code, 2);
     EXPECT_FALSE(ending->text.empty());
   }
+  const auto parsed = parse({"frobnicate"});
+  EXPECT_NE(std::get<Ending>(parsed).text.find("'frobnicate'"), std::string::npos);
   for (const char* flag : {"--help", "--version"}) {
-    const auto parsed = parse({flag});
-    EXPECT_EQ(std::get<Ending>(parsed).exit_code, 0);
+    const auto helped = parse({flag});
+    EXPECT_EQ(std::get<Ending>(helped).exit_code, 0);
   }
 }
 

@@ -153,6 +153,9 @@ std::string server_text(const json::object& status, const json::array& endpoints
         "NOT WRITING since {}: {}\n", text_of(*ledger, "failing_since"), text_of(*ledger, "failure")
     );
   }
+  if (const std::string reason = text_of(*ledger, "feedback_failure"); !reason.empty()) {
+    text += fmt::format("The last feedback was REFUSED: {}\n", reason);
+  }
   const std::uint64_t dropped =
       count_of(*recorder, "dropped_full") + count_of(*recorder, "dropped_failed");
   if (dropped > 0) text += fmt::format("{} rows were dropped\n", with_commas(dropped));

@@ -160,12 +160,20 @@ Result<std::vector<Feedback>> parse_feedback(
     for (const json::value& row : value.as_array()) TRY(add_row(row, now, options, rows));
     return rows;
   }
+  const std::string_view text = body;
   while (!body.empty()) {
     const std::size_t end = body.find('\n');
     const std::string_view line = body.substr(0, end);
     body = end == std::string_view::npos ? std::string_view() : body.substr(end + 1);
     if (is_blank(line)) continue;
     auto value = parse_json(line);
+    if (!value && rows.empty()) {
+      // One object over several lines is no NDJSON, and it is clear all the same.
+      if (auto whole = parse_json(text)) {
+        TRY(add_row(*whole, now, options, rows));
+        return rows;
+      }
+    }
     if (!value) {
       return fail(
           Code::invalid_argument, "feedback row {}: {}", rows.size(), value.error().message

@@ -26,6 +26,13 @@ TEST(ParseFeedback, TakesArraysAndLines) {
   }
 }
 
+TEST(ParseFeedback, TakesOneObjectOverSeveralLines) {
+  const auto rows = parse_feedback("{\n  \"id\": \"a\",\n  \"label\": 1\n}\n", now, {});
+  ASSERT_TRUE(rows.has_value()) << rows.error().message;
+  ASSERT_EQ(rows->size(), 1U);
+  EXPECT_EQ(rows->at(0).id, "a");
+}
+
 TEST(ParseFeedback, OneLabelHasOneText) {
   for (const char* label : {"1", "1.0", "\"1\"", "\"1.0\"", "true"}) {
     const auto rows = parse_feedback(fmt::format(R"([{{"id":"a","label":{}}}])", label), now, {});

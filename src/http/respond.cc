@@ -12,7 +12,7 @@ struct Named {
   int status;
   std::string_view phrase;
 };
-constexpr std::array<Named, 29> phrases = {{
+constexpr std::array<Named, 30> phrases = {{
     {100, "Continue"},
     {200, "OK"},
     {201, "Created"},
@@ -42,6 +42,7 @@ constexpr std::array<Named, 29> phrases = {{
     {501, "Not Implemented"},
     {503, "Service Unavailable"},
     {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
 }};
 
 }  // namespace

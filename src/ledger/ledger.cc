@@ -297,10 +297,10 @@ LedgerStatus Ledger::status() const {
   const Catalog::Totals totals = impl_->catalog.totals();
   const Maintenance::Counts maintenance = impl_->maintenance.counts();
   LedgerStatus status;
-  const SegmentLog::State& failed = records.failure ? records : feedback;
-  status.writing = !failed.failure;
-  if (failed.failure) status.failure = failed.failure->message;
-  status.failing_since = failed.failing_since;
+  status.writing = !records.failure;
+  if (records.failure) status.failure = records.failure->message;
+  status.failing_since = records.failing_since;
+  if (feedback.failure) status.feedback_failure = feedback.failure->message;
   status.rows_written = records.rows;
   status.bytes_written = records.bytes + feedback.bytes;
   status.write_errors = records.errors;

@@ -46,14 +46,15 @@ struct Options {
 };
 
 struct LedgerStatus {
-  bool writing = true;
-  std::string failure;  // Why it does not write; empty while it does.
+  bool writing = true;  // Records reach the disk.
+  std::string failure;  // Why they do not; empty while they do.
   Moment failing_since = 0;
   std::uint64_t rows_written = 0;
   std::uint64_t bytes_written = 0;
   std::uint64_t write_errors = 0;
   std::uint64_t feedback_written = 0;
   std::uint64_t feedback_errors = 0;
+  std::string feedback_failure;  // Of the last feedback; empty when it was written.
   std::int64_t sync_age_us = 0;  // How long the oldest unsynced record has waited; 0 = none waits.
   std::string sync_failure;      // Of the last sync; empty when it went well.
 

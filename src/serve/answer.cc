@@ -25,6 +25,8 @@ void write_label(const Tensor& tensor, std::size_t index, std::string& text) {
     text.assign(tensor.string(index));
   } else if (tensor.datatype() == DataType::fp32) {
     write_number(tensor.values<float>()[index], text);
+  } else if (tensor.datatype() == DataType::int64) {
+    write_number(tensor.values<std::int64_t>()[index], text);
   } else if (tensor.datatype() == DataType::uint64) {
     write_number(tensor.values<std::uint64_t>()[index], text);
   } else if (tensor::is_floating(tensor.datatype())) {

@@ -3,7 +3,9 @@
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <cstddef>
 #include <cstring>
+#include <memory>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,6 +15,33 @@
 
 namespace weir::serve {
 namespace {
+
+// Where the handler runs when the model has used up the thread's own stack.
+class AlternateStack {
+ public:
+  AlternateStack() {
+    stack_t current{};
+    // A sanitizer brings one of its own.
+    if (::sigaltstack(nullptr, &current) != 0 || (current.ss_flags & SS_DISABLE) == 0) return;
+    memory_ = std::make_unique<std::byte[]>(size);
+    stack_t stack{};
+    stack.ss_sp = memory_.get();
+    stack.ss_size = size;
+    if (::sigaltstack(&stack, nullptr) != 0) memory_.reset();
+  }
+  ~AlternateStack() {
+    if (memory_ == nullptr) return;
+    stack_t none{};
+    none.ss_flags = SS_DISABLE;
+    ::sigaltstack(&none, nullptr);
+  }
+  AlternateStack(const AlternateStack&) = delete;
+  AlternateStack& operator=(const AlternateStack&) = delete;
+
+ private:
+  static constexpr std::size_t size = 64U << 10;
+  std::unique_ptr<std::byte[]> memory_;
+};
 
 thread_local const Version* running_version = nullptr;
 int note_descriptor = -1;
@@ -51,6 +80,7 @@ void handle(int signal) {
 }  // namespace
 
 RunningVersion::RunningVersion(const Version& version) {
+  thread_local const AlternateStack stack;  // Made with the first model that a thread runs.
   running_version = &version;
 }
 RunningVersion::~RunningVersion() {
@@ -83,7 +113,7 @@ Result<void> note_crashes(const std::string& path) {
   if (note_descriptor < 0) return tl::unexpected(system_error("create", path));
   struct sigaction action {};
   action.sa_handler = handle;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER | SA_ONSTACK);
   for (const int signal : fatal_signals) ::sigaction(signal, &action, nullptr);
   return {};
 }

@@ -13,7 +13,9 @@ using rollout::Arm;
 namespace {
 
 // Where a request without a key falls.
-std::uint32_t random_place() { return static_cast<std::uint32_t>(random64() % rollout::whole_ppm); }
+std::uint32_t random_place() {
+  return static_cast<std::uint32_t>(random64() % rollout::whole_ppm);
+}
 
 }  // namespace
 
@@ -65,13 +67,21 @@ void Predictor::finish(Call& call) {
   if (call.step == Call::Step::inferring) call.lane->version->leave();
   if (call.lane != nullptr) {
     decide(call);
-    const bool wait_for_disk = record(call);
+    const auto ticket = record(call);
     if (call.status && call.lane->arm == Arm::primary && !call.route->shadows.empty() &&
         !call.pinned) {
       shadows_.offer(call);
     }
     count(call);
-    if (wait_for_disk) return;
+    if (ticket) {
+      // The last thing that this thread does with the call.
+      call.step = Call::Step::recording;
+      recorder_.when_durable(*ticket, [&call](const Result<void>& synced) {
+        if (!synced) call.status = tl::unexpected(synced.error());
+        call.complete();
+      });
+      return;
+    }
   }
   end(call);
 }
@@ -113,9 +123,8 @@ Result<void> Predictor::plan(Call& call) const {
   call.lane = &route.primary;
   call.reason = "only";
   if (route.candidate.version == nullptr) return {};
-  const Arm arm = call.key_hash
-                      ? rollout::arm_of(call.key, route.seed, route.candidate_ppm)
-                      : rollout::arm_at(random_place(), route.candidate_ppm);
+  const Arm arm = call.key_hash ? rollout::arm_of(call.key, route.seed, route.candidate_ppm)
+                                : rollout::arm_at(random_place(), route.candidate_ppm);
   if (arm == Arm::candidate) call.lane = &route.candidate;
   call.reason = call.key_hash ? "split" : "random";
   call.propensity = rollout::propensity(arm, route.candidate_ppm);
@@ -157,8 +166,8 @@ void Predictor::decide(Call& call) const {
   }
 }
 
-// True when the answer has to wait until the record is on the device.
-bool Predictor::record(Call& call) {
+// A ticket when the answer has to wait until the record is on the device.
+std::optional<Recorder::Ticket> Predictor::record(Call& call) {
   const bool was_bound = call.step == Call::Step::inferring;
   RecordRequest record;
   record.version = call.lane->version;
@@ -189,22 +198,16 @@ bool Predictor::record(Call& call) {
   const std::int64_t waited_ns = call.inferred_ns - call.decoded_ns - call.run_ns;
   head.queue_us = was_bound && waited_ns > 0 ? static_cast<double>(waited_ns) / 1e3 : 0;
   head.run_us = static_cast<double>(call.run_ns) / 1e3;
-  const bool is_recorded = recorder_.record(record);
-  if (!call.route->durability_always || !call.status) return false;
-  if (!is_recorded) {
+  const std::optional<Recorder::Ticket> ticket = recorder_.record(record);
+  if (!call.route->durability_always || !call.status) return std::nullopt;
+  if (!ticket) {
     call.status = fail(
         Code::unavailable,
         "the record of this request cannot be stored and endpoint '{}' asks for durability: always",
         call.endpoint
     );
-    return false;
   }
-  call.step = Call::Step::recording;
-  recorder_.when_durable([&call](const Result<void>& synced) {
-    if (!synced) call.status = tl::unexpected(synced.error());
-    call.complete();
-  });
-  return true;
+  return ticket;
 }
 
 void Predictor::count(Call& call) const {

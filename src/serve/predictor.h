@@ -30,7 +30,7 @@ class Predictor {
   Result<void> plan(Call& call) const;
   void name_the_call(Call& call) const;
   void decide(Call& call) const;
-  bool record(Call& call);
+  std::optional<Recorder::Ticket> record(Call& call);
   void count(Call& call) const;
   void end(Call& call);
 

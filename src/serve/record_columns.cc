@@ -85,8 +85,7 @@ void add_source(
   const Tensor& tensor = tensors[source.tensor];
   const std::size_t width = elements_per_row(tensor, request.rows);
   const std::size_t index = row * width + source.element;
-  const bool lacks_text =
-      tensor.datatype() == DataType::bytes && index >= tensor.strings_added();
+  const bool lacks_text = tensor.datatype() == DataType::bytes && index >= tensor.strings_added();
   if (source.is_list) {
     add_list(tensor, row * width, width, column);
   } else if (source.element >= width || lacks_text) {
@@ -98,10 +97,12 @@ void add_source(
 
 }  // namespace
 
-void append_rows(const RecordRequest& request, tensor::Columns& batch) {
+void append_rows(
+    const RecordRequest& request, std::size_t first, std::size_t count, tensor::Columns& batch
+) {
   const RecordLayout& layout = request.version->layout();
   ledger::RecordHead head = request.head;
-  for (std::size_t row = 0; row < request.rows; ++row) {
+  for (std::size_t row = first; row < first + count; ++row) {
     head.row = static_cast<std::uint32_t>(row);
     if (row < request.answers.size()) {
       const RowAnswer& answer = request.answers[row];

@@ -5,7 +5,9 @@
 
 namespace weir::serve {
 
-// Appends the rows of a request to a batch of the version's layout.
-void append_rows(const RecordRequest& request, tensor::Columns& batch);
+// Appends `count` rows of a request, from `first` on, to a batch of the version's layout.
+void append_rows(
+    const RecordRequest& request, std::size_t first, std::size_t count, tensor::Columns& batch
+);
 
 }  // namespace weir::serve

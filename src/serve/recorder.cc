@@ -1,5 +1,6 @@
 #include "serve/recorder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <semaphore>
 #include <utility>
@@ -10,6 +11,15 @@ namespace weir::serve {
 namespace {
 
 std::atomic<std::uint64_t> next_recorder{1};
+
+// Whether its tensors are so large that its bytes are to be counted at once.
+bool is_large_request(const RecordRequest& request) {
+  constexpr std::size_t small = 64U << 10;
+  std::size_t bytes = 0;
+  for (const tensor::Tensor& input : request.inputs) bytes += input.raw().size();
+  for (const tensor::Tensor& output : request.outputs) bytes += output.raw().size();
+  return bytes > small;
+}
 
 }  // namespace
 
@@ -48,7 +58,7 @@ Recorder::Slot& Recorder::slot_of_this_thread() {
 
 Recorder::Batch& Recorder::open_batch(Slot& slot, const RecordRequest& request) {
   for (Batch& batch : slot.open) {
-    if (batch.version == request.version) return batch;
+    if (batch.version == request.version && !batch.is_full) return batch;
   }
   for (auto spare = slot.spare.begin(); spare != slot.spare.end(); ++spare) {
     if (spare->columns->specs() != request.version->layout().specs()) continue;
@@ -63,21 +73,27 @@ Recorder::Batch& Recorder::open_batch(Slot& slot, const RecordRequest& request) 
   return slot.open.back();
 }
 
-bool Recorder::record(const RecordRequest& request) {
-  if (ledger_ == nullptr && observers_.empty()) return true;
+std::optional<Recorder::Ticket> Recorder::record(const RecordRequest& request) {
+  if (ledger_ == nullptr && observers_.empty()) return round_.load();
   recorded_.fetch_add(request.rows, std::memory_order_relaxed);
-  if (queue_bytes_.load(std::memory_order_relaxed) >= options_.queue_max_bytes) {
-    dropped_full_.fetch_add(request.rows, std::memory_order_relaxed);
-    return false;
-  }
+  // Adding up the columns costs more than a small row; the limit may be passed by this many.
+  constexpr std::size_t rows_between_counts = 64;
+  const bool is_large = is_large_request(request);
   Slot& slot = slot_of_this_thread();
   const std::lock_guard lock(slot.mutex);
-  Batch& batch = open_batch(slot, request);
-  append_rows(request, *batch.columns);
-  // Adding up the columns costs more than a row; the limit may be passed by this many rows.
-  constexpr std::size_t rows_between_counts = 64;
-  if (batch.columns->rows() - batch.counted_rows >= rows_between_counts) count_bytes(batch);
-  return true;
+  for (std::size_t done = 0; done < request.rows;) {
+    if (queue_bytes_.load(std::memory_order_relaxed) >= options_.queue_max_bytes) {
+      dropped_full_.fetch_add(request.rows - done, std::memory_order_relaxed);
+      return std::nullopt;
+    }
+    Batch& batch = open_batch(slot, request);
+    const std::size_t count = std::min(request.rows - done, rows_between_counts);
+    append_rows(request, done, count, *batch.columns);
+    done += count;
+    const std::size_t uncounted = batch.columns->rows() - batch.counted_rows;
+    if (is_large || uncounted >= rows_between_counts) count_bytes(batch);
+  }
+  return round_.load(std::memory_order_relaxed);
 }
 
 void Recorder::count_bytes(Batch& batch) {
@@ -85,6 +101,7 @@ void Recorder::count_bytes(Batch& batch) {
   queue_bytes_.fetch_add(bytes - batch.counted_bytes, std::memory_order_relaxed);
   batch.counted_bytes = bytes;
   batch.counted_rows = batch.columns->rows();
+  batch.is_full = bytes >= options_.batch_max_bytes;
 }
 
 void Recorder::when_flushed(std::function<void()> done) {
@@ -101,9 +118,12 @@ void Recorder::flush() {
   is_flushed.acquire();
 }
 
-void Recorder::when_durable(std::function<void(Result<void>)> done) {
-  when_flushed([this, done = std::move(done)]() mutable {
-    if (ledger_ != nullptr) {
+void Recorder::when_durable(Ticket ticket, std::function<void(Result<void>)> done) {
+  when_flushed([this, ticket, done = std::move(done)]() mutable {
+    // A round that began when the record was made may have written it or not: it counts.
+    if (failed_round_.load(std::memory_order_relaxed) >= ticket) {
+      done(tl::unexpected(failure_));
+    } else if (ledger_ != nullptr) {
       ledger_->when_synced(std::move(done));
     } else {
       done({});
@@ -121,6 +141,7 @@ void Recorder::run() {
     auto waiting = std::exchange(waiting_, {});
     lock.unlock();
 
+    round_.fetch_add(1);
     std::vector<std::shared_ptr<Slot>> slots;
     {
       const std::lock_guard slots_lock(slots_mutex_);
@@ -148,6 +169,7 @@ void Recorder::flush_slot(Slot& slot) {
   for (Batch& batch : batches) {
     if (slot.spare.size() >= max_spare) slot.spare.erase(slot.spare.begin());
     batch.version.reset();
+    batch.is_full = false;
     if (batch.columns->size_bytes() > max_spare_bytes) continue;
     batch.columns->clear();
     slot.spare.push_back(std::move(batch));
@@ -159,6 +181,10 @@ void Recorder::hand_over(Batch& batch) {
   if (ledger_ != nullptr) {
     const Result<void> written = ledger_->write(batch.version->endpoint(), *batch.columns);
     (written ? written_ : dropped_failed_).fetch_add(rows, std::memory_order_relaxed);
+    if (!written) {
+      failure_ = written.error();
+      failed_round_.store(round_.load());
+    }
   }
   for (BatchObserver* observer : observers_) observer->observe(*batch.version, *batch.columns);
   queue_bytes_.fetch_sub(batch.counted_bytes, std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ class BatchObserver {
 struct RecorderOptions {
   std::int64_t flush_interval_us = 10'000;      // Rows reach the operating system this soon.
   std::uint64_t queue_max_bytes = 16ULL << 20;  // Waiting for the disk; beyond: drop and count.
+  std::uint64_t batch_max_bytes = 4ULL << 20;   // Handed to the ledger in one piece.
 };
 
 struct RecorderCounts {
@@ -67,8 +69,11 @@ class Recorder {
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  // Takes the rows; false when they were dropped because the queue is full. Never waits on disk.
-  bool record(const RecordRequest& request);
+  // Which rounds of the recorder's thread may write a record.
+  using Ticket = std::uint64_t;
+
+  // Takes the rows; nothing when some were dropped because the queue is full. Never waits on disk.
+  std::optional<Ticket> record(const RecordRequest& request);
 
   // Calls `done` on the recorder's thread once everything recorded before the call has been given
   // to the ledger and the observers.
@@ -77,8 +82,9 @@ class Recorder {
   // The same, as a wait.
   void flush();
 
-  // Calls `done` after everything recorded before is synced (or has failed): `durability: always`.
-  void when_durable(std::function<void(Result<void>)> done);
+  // Calls `done` once the record is on the device, or with the reason why it is not:
+  // `durability: always`. On the recorder's thread or the ledger's.
+  void when_durable(Ticket ticket, std::function<void(Result<void>)> done);
 
   RecorderCounts counts() const;
 
@@ -86,6 +92,7 @@ class Recorder {
   struct Batch {
     std::shared_ptr<const Version> version;
     std::unique_ptr<tensor::Columns> columns;
+    bool is_full = false;
     std::size_t counted_rows = 0;  // Of these, the bytes are in queue_bytes_.
     std::uint64_t counted_bytes = 0;
   };
@@ -111,9 +118,12 @@ class Recorder {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::function<void()>> waiting_;
+  Error failure_{Code::unavailable, ""};  // Of the last round that failed; its thread's own.
   bool is_stopping_ = false;
 
   std::uint64_t number_;  // Tells recorders apart in thread-local storage.
+  std::atomic<Ticket> round_{1};
+  std::atomic<Ticket> failed_round_{0};
   std::atomic<std::uint64_t> recorded_{0};
   std::atomic<std::uint64_t> written_{0};
   std::atomic<std::uint64_t> dropped_full_{0};

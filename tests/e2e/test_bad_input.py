@@ -212,6 +212,36 @@ def test_a_disk_that_is_full_does_not_stop_the_answers(data):
         connection.close()
 
 
+def test_with_durability_always_a_full_disk_is_no_answer(data, tmp_path):
+    config = tmp_path / "weir.yaml"
+    config.write_text("endpoints:\n  electricity:\n    durability: always\n")
+    with weir.serve(data, {"electricity": ONNX}):
+        pass
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        import signal
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    kept, refused = set(), 0
+    with weir.serve(data, (), "--config", config, preexec_fn=limit) as server:
+        connection = server.connect()
+        while refused < 3:
+            name = f"r{len(kept) + refused}"
+            body = {"id": name, "inputs": [
+                {"name": "input", "shape": [200, 8], "datatype": "FP32", "data": ROWS}]}
+            answer = server.infer("electricity", json.dumps(body), connection=connection)
+            if answer.status == 200:
+                kept.add(name)
+            else:
+                assert answer.status == 503 and answer.error, answer.body
+                refused += 1
+        connection.close()
+    with weir.serve(data) as server:
+        rows = server.sql("select id, count(*) as n from electricity group by id")
+        assert {r["id"] for r in rows if r["n"] == 200} >= kept and kept
+
+
 def test_feedback_that_is_wrong(electricity, tmp_path):
     for rows, part in (
             ([{"label": 1}], "'id'"), ([{"id": "a"}], "'label'"),
