@@ -14,7 +14,7 @@ def pytest_addoption(parser):
     group.addoption("--grpc", help="its gRPC address, host:port")
     group.addoption("--model", action="append", default=[],
                     help="try points with this model only (again for more); default: the index")
-    group.addoption("--save", help="also write the table to this file, as JSON (-: as the last line)")
+    group.addoption("--save", help="also write the table to this file as JSON (-: as the last line)")
 
 
 def pytest_configure(config):
