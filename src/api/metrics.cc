@@ -196,6 +196,58 @@ void show_feedback(Callbacks& callbacks, Registry& registry, const Sources& sour
   ));
 }
 
+// One sample of each loaded version.
+void show_versions(
+    Callbacks& callbacks, Registry& registry, const control::Controller& controller
+) {
+  using Value = double (*)(const serve::Version&);
+  const auto add = [&](Kind kind, std::string_view name, std::string_view help, Value value) {
+    callbacks.push_back(registry.callback(kind, name, help, [&controller, value] {
+      std::vector<Sample> samples;
+      for (const auto& view : controller.list()) {
+        for (const control::VersionView& version : view.versions) {
+          if (version.loaded == nullptr) continue;
+          samples.push_back(
+              {{{"endpoint", view.state.name}, {"version", version.loaded->number_text()}},
+               value(*version.loaded)}
+          );
+        }
+      }
+      return samples;
+    }));
+  };
+  using serve::Version;
+  add(Kind::gauge, "weir_version_memory_bytes", "Memory of a version.", [](const Version& version) {
+    return number(version.memory_bytes());
+  });
+  add(Kind::counter,
+      "weir_version_cpu_seconds_total",
+      "CPU time of the threads that ran a version; of inline runs one in 16 is measured.",
+      [](const Version& version) { return number(version.meter().cpu_ns.load()) / 1e9; });
+  add(Kind::counter,
+      "weir_version_executions_total",
+      "Runs of a version; a batch is one.",
+      [](const Version& version) { return number(version.statistics().execution_count.load()); });
+  add(Kind::gauge,
+      "weir_version_run_seconds",
+      "What a run of one row is expected to take.",
+      [](const Version& version) {
+        return number(static_cast<std::uint64_t>(version.cost().expected_ns(1))) / 1e9;
+      });
+  add(Kind::gauge,
+      "weir_version_queue_requests",
+      "Requests that wait for a thread.",
+      [](const Version& version) { return number(version.queued()); });
+  add(Kind::counter,
+      "weir_version_refused_total",
+      "Requests refused because the queue was full or too long for their deadline.",
+      [](const Version& version) { return number(version.meter().refused.load()); });
+  add(Kind::counter,
+      "weir_version_late_total",
+      "Requests whose deadline passed in the queue; they were never run.",
+      [](const Version& version) { return number(version.meter().late.load()); });
+}
+
 void show_server(Callbacks& callbacks, Registry& registry, const http::Server& server) {
   add_value(callbacks, registry, Kind::gauge, "weir_http_connections", "Open connections.", [&] {
     return number(server.counts().connections_open);
@@ -232,6 +284,7 @@ Callbacks show_metrics(Registry& registry, const Sources& sources, const http::S
   show_shadows(callbacks, registry, sources.shadows);
   show_comparisons(callbacks, registry, sources.comparison);
   show_feedback(callbacks, registry, sources);
+  show_versions(callbacks, registry, sources.controller);
   show_server(callbacks, registry, server);
   add_value(
       callbacks,
@@ -246,7 +299,7 @@ Callbacks show_metrics(Registry& registry, const Sources& sources, const http::S
       registry,
       Kind::counter,
       "weir_requests_refused_total",
-      "Predictions refused because max_in_flight was reached.",
+      "Predictions refused before they were decoded: max_in_flight or max_backlog was reached.",
       [&admission = sources.admission] { return number(admission.refused()); }
   );
   return callbacks;

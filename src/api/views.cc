@@ -151,7 +151,7 @@ json::object comparison_document(const serve::Comparison::Entry& entry) {
 }
 
 json::object version_document(const control::VersionView& version) {
-  return {
+  json::object document{
       {"version", fmt::format("{}", version.entry.number)},
       {"name", version.entry.name},
       {"sha256", version.entry.sha256},
@@ -162,7 +162,25 @@ json::object version_document(const control::VersionView& version) {
       {"loaded", version.loaded != nullptr},
       {"platform", version.loaded ? version.loaded->signature().platform : std::string()},
       {"memory_bytes", version.loaded ? version.loaded->memory_bytes() : 0},
+      {"cpu_seconds", 0.0},
+      {"run_us", 0.0},
+      {"executions", 0},
+      {"inferences", 0},
+      {"queued", 0},
+      {"refused", 0},
+      {"late", 0},
   };
+  if (version.loaded == nullptr) return document;
+  const serve::VersionMeter& meter = version.loaded->meter();
+  const serve::VersionStatistics& statistics = version.loaded->statistics();
+  document["cpu_seconds"] = static_cast<double>(meter.cpu_ns.load()) / 1e9;
+  document["run_us"] = static_cast<double>(version.loaded->cost().expected_ns(1)) / 1e3;
+  document["executions"] = statistics.execution_count.load();
+  document["inferences"] = statistics.inference_count.load();
+  document["queued"] = version.loaded->queued();
+  document["refused"] = meter.refused.load();
+  document["late"] = meter.late.load();
+  return document;
 }
 
 json::object feedback_document(const ledger::FeedbackCounts& counts, std::uint64_t repeated) {

@@ -50,6 +50,7 @@ struct Application::Parts {
         compaction_worker(with_one_thread(with_temp_folder(config.worker, config.data))),
         query_worker(with_temp_folder(config.worker, config.data)),
         admission(config.admission),
+        pool(config.pool),
         background(config.background),
         moves(config.background),
         queries(config.background),
@@ -69,6 +70,7 @@ struct Application::Parts {
   std::unique_ptr<control::FeedbackDesk> feedback;
   serve::Routes routes;
   serve::Admission admission;
+  serve::Pool pool;
   serve::Comparison comparison;
   std::unique_ptr<serve::Recorder> recorder;
   std::unique_ptr<serve::Shadows> shadows;
@@ -116,8 +118,9 @@ Result<void> Application::Parts::open_storage() {
 }
 
 Result<void> Application::Parts::open_models() {
-  controller =
-      std::make_unique<control::Controller>(config.controller, *store, *catalog, routes, registry);
+  controller = std::make_unique<control::Controller>(
+      config.controller, *store, *catalog, routes, registry, &pool
+  );
   const std::string note_path = (fs::absolute(config.data) / "crash-note").string();
   const auto note = TRY(serve::take_crash_note(note_path));
   TRY(controller->open());

@@ -75,6 +75,27 @@ std::string arms_text(const json::object& status) {
   return table.text();
 }
 
+// What the loaded versions use.
+std::string versions_text(const json::object& status) {
+  TextTable table({"version", "memory MiB", "CPU s", "run ms", "runs", "rows", "queued", "refused"}
+  );
+  for (const json::value& value : array_of(status, "versions")) {
+    const json::object& version = value.as_object();
+    if (!flag_of(version, "loaded")) continue;
+    table.add({
+        text_of(version, "version"),
+        fmt::format("{:.1f}", number_of(version, "memory_bytes") / 1048576),
+        fmt::format("{:.2f}", number_of(version, "cpu_seconds")),
+        fmt::format("{:.3f}", number_of(version, "run_us") / 1000),
+        with_commas(count_of(version, "executions")),
+        with_commas(count_of(version, "inferences")),
+        with_commas(count_of(version, "queued")),
+        with_commas(count_of(version, "refused") + count_of(version, "late")),
+    });
+  }
+  return table.text();
+}
+
 std::string comparisons_text(const json::object& status) {
   std::string text;
   for (const json::value& value : array_of(status, "comparisons")) {
@@ -99,6 +120,7 @@ std::string endpoint_text(const json::object& status) {
     text += "not loaded\n";
   }
   text += '\n' + arms_text(status);
+  text += '\n' + versions_text(status);
   if (const std::string comparisons = comparisons_text(status); !comparisons.empty()) {
     text += "\nThe same requests, answered by both\n" + comparisons;
   }

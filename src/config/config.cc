@@ -34,7 +34,12 @@ Result<void> read_server(const Node& node, Config& config) {
   fields.duration_us("write_timeout", config.http.write_timeout_us);
   fields.duration_us("drain", config.drain_us);
   fields.count("max_in_flight", config.admission.max_in_flight, 1, many);
+  fields.duration_us("max_backlog", config.admission.max_backlog_us);
   fields.count("max_concurrency", config.controller.version.max_concurrency, 1, many);
+  fields.duration_us("queue_wait", config.controller.version.queue.max_wait_us);
+  fields.duration_us("slow_run", config.pool.slow_us);
+  fields.count("pool_threads", config.pool.threads, 1, 1024);
+  fields.count("onnx_threads", config.controller.session.onnx_threads, 1, 1024);
   fields.count("shadow_threads", config.shadows.threads, 1, 1024);
   fields.count("shadow_queue_requests", config.shadows.queue_max_requests, 1, many);
   fields.bytes("shadow_queue_bytes", config.shadows.queue_max_bytes);
@@ -87,9 +92,44 @@ Result<void> read_routing_key(const Node& node, serve::RoutingKey& key) {
   return {};
 }
 
+Result<void> read_limits(const Node& node, serve::VersionLimits& limits) {
+  Fields fields(node, "limits");
+  fields.count("concurrency", limits.max_concurrency, 1, many);
+  fields.count("running", limits.queue.max_running, 1, 1024);
+  fields.count("queue_requests", limits.queue.max_requests, 1, many);
+  fields.count("queue_rows", limits.queue.max_rows, 1, many);
+  fields.duration_us("queue_wait", limits.queue.max_wait_us);
+  fields.duration_us("deadline", limits.deadline_us);
+  fields.bytes("memory_bytes", limits.max_memory_bytes);
+  return fields.finish();
+}
+
+// `batching: off`, `auto` or `{max_rows: 64, max_delay: 2ms}`.
+Result<void> read_batching(const Node& node, serve::BatchingOptions& batching) {
+  using Mode = serve::BatchingOptions::Mode;
+  if (node.is_scalar()) {
+    if (node.text == "off" || node.text == "auto") {
+      batching.mode = node.text == "off" ? Mode::off : Mode::learn;
+      return {};
+    }
+    return fail(
+        Code::invalid_argument,
+        "{}: 'batching' is off, auto or {{max_rows: 64, max_delay: 2ms}}, not '{}'",
+        node.where,
+        node.text
+    );
+  }
+  Fields fields(node, "batching");
+  batching.mode = Mode::fixed;
+  fields.count("max_rows", batching.max_rows, 1, many);
+  fields.duration_us("max_delay", batching.max_delay_us);
+  return fields.finish();
+}
+
 Result<void> read_endpoint(const Node& node, Config& config) {
   Fields fields(node, "endpoint");
   EndpointSettings settings;
+  serve::VersionLimits limits = config.controller.version;
   std::string model;
   std::string automation;
   std::string durability;
@@ -98,12 +138,17 @@ Result<void> read_endpoint(const Node& node, Config& config) {
   fields.text("durability", durability);
   const Node* routing_key = fields.node("routing_key");
   const Node* plan = fields.node("rollout");
+  const Node* limits_node = fields.node("limits");
+  const Node* batching = fields.node("batching");
   if (!durability.empty() && durability != "interval" && durability != "always") {
     fields.fault(node, fmt::format("'durability' is interval or always, not '{}'", durability));
   }
   TRY(fields.finish());
   settings.durability_always = durability == "always";
   if (routing_key != nullptr) TRY(read_routing_key(*routing_key, settings.routing_key));
+  if (limits_node != nullptr) TRY(read_limits(*limits_node, limits));
+  if (batching != nullptr) TRY(read_batching(*batching, limits.batching));
+  settings.limits = limits;
   if (plan != nullptr) settings.plan = TRY(rollout::parse_plan(*plan));
   if (!automation.empty()) {
     const rollout::Automation dial = TRY(rollout::parse_automation(automation));

@@ -13,6 +13,7 @@
 #include "ledger/ledger.h"
 #include "protocol/v2.h"
 #include "serve/admission.h"
+#include "serve/pool.h"
 #include "serve/recorder.h"
 #include "serve/shadows.h"
 #include "table/worker.h"
@@ -35,6 +36,7 @@ struct Config {
   http::BackgroundOptions background;
   protocol::DecodeOptions decode;
   serve::AdmissionOptions admission;
+  serve::PoolOptions pool;
   serve::RecorderOptions recorder;
   serve::ShadowOptions shadows;
   control::FeedbackOptions feedback;

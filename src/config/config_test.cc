@@ -11,7 +11,10 @@ TEST(Config, FillsTheOptionsOfTheModules) {
       "server:\n  listen: '127.0.0.1:0'\n  max_body_bytes: 8MiB\n  idle_timeout: 5s\n"
       "ledger:\n  retention: 30d\n  metadata: [x-team]\n"
       "endpoints:\n  fraud:\n    model: fraud.onnx\n    routing_key: {header: x-user}\n"
-      "    durability: always\n    rollout: {stages: [{canary: 5}, {bake: 10m}]}\n",
+      "    durability: always\n    batching: {max_rows: 64, max_delay: 2ms}\n"
+      "    limits: {concurrency: 9, running: 1, queue_requests: 8, queue_rows: 70, queue_wait: "
+      "3ms, "
+      "deadline: 50ms, memory_bytes: 1GiB}\n    rollout: {stages: [{canary: 5}, {bake: 10m}]}\n",
       "weir.yaml",
       config
   );
@@ -26,6 +29,16 @@ TEST(Config, FillsTheOptionsOfTheModules) {
   EXPECT_EQ(fraud.routing_key.name, "x-user");
   EXPECT_TRUE(fraud.durability_always);
   EXPECT_EQ(fraud.plan->stages.size(), 2U);
+  EXPECT_EQ(fraud.limits->max_concurrency, 9U);
+  EXPECT_EQ(fraud.limits->queue.max_running, 1);
+  EXPECT_EQ(fraud.limits->queue.max_requests, 8U);
+  EXPECT_EQ(fraud.limits->queue.max_rows, 70U);
+  EXPECT_EQ(fraud.limits->queue.max_wait_us, 3000);
+  EXPECT_EQ(fraud.limits->deadline_us, 50'000);
+  EXPECT_EQ(fraud.limits->max_memory_bytes, 1U << 30);
+  EXPECT_EQ(fraud.limits->batching.mode, serve::BatchingOptions::Mode::fixed);
+  EXPECT_EQ(fraud.limits->batching.max_rows, 64U);
+  EXPECT_EQ(fraud.limits->batching.max_delay_us, 2000);
   EXPECT_EQ(config.models.front().first, "fraud");
 }
 
@@ -53,6 +66,8 @@ TEST(Config, FaultsGiveTheLineAndTheFix) {
       {"ledger:\n  queue_bytes: 5 elephants\n", "64MiB"},
       {"ledger: [1]\n", "map"},
       {"endpoints:\n  x:\n    routing_key: {header: a, cookie: b}\n", "one of"},
+      {"endpoints:\n  x:\n    batching: on\n", "off, auto or"},
+      {"endpoints:\n  x:\n    limits: {queue_requests: 0}\n", "queue_requests"},
       {"endpoints:\n  x:\n    durability: never\n", "interval or always"},
       {"endpoints:\n  x:\n    automation: assist\n", "review queue"},
       {"endpoints: [x]\n", "map from names"},

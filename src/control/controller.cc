@@ -42,13 +42,15 @@ Controller::Controller(
     store::Store& store,
     model::Catalog& catalog,
     serve::Routes& routes,
-    metrics::Registry& registry
+    metrics::Registry& registry,
+    serve::Pool* pool
 )
     : options_(std::move(options)),
       store_(store),
       catalog_(catalog),
       routes_(routes),
-      registry_(registry) {}
+      registry_(registry),
+      pool_(pool) {}
 
 Controller::~Controller() = default;
 

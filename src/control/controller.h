@@ -77,7 +77,8 @@ class Controller {
       store::Store& store,
       model::Catalog& catalog,
       serve::Routes& routes,
-      metrics::Registry& registry
+      metrics::Registry& registry,
+      serve::Pool* pool = nullptr  // For slow versions and batches; without one all run inline.
   );
   ~Controller();
   Controller(const Controller&) = delete;
@@ -170,6 +171,7 @@ class Controller {
       std::shared_ptr<const serve::Version> version,
       const rollout::Reason& reason
   );
+  const serve::VersionLimits& limits_of(std::string_view endpoint) const;
   rollout::Plan default_plan(std::string_view endpoint) const;
   void forget_artifact(const std::string& sha256);
   Result<EndpointView> move(std::string_view endpoint, Order order, const Move& move);
@@ -187,6 +189,7 @@ class Controller {
   model::Catalog& catalog_;
   serve::Routes& routes_;
   metrics::Registry& registry_;
+  serve::Pool* pool_;
 
   std::mutex deploy_mutex_;  // Before mutex_.
   mutable std::mutex mutex_;

@@ -51,6 +51,7 @@ Result<EndpointState> parse_endpoint_json(std::string_view text);
 struct EndpointSettings {
   serve::RoutingKey routing_key;
   bool durability_always = false;
+  std::optional<serve::VersionLimits> limits;  // Absent: those of all endpoints.
   std::optional<rollout::Plan> plan;  // Default of `weir deploy` without --stages.
 };
 

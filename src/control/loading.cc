@@ -16,11 +16,28 @@ Result<std::shared_ptr<const Version>> Controller::load_version(
 ) const {
   const model::Artifact artifact = TRY(catalog_.find(entry.sha256));
   auto session = TRY(model::load_session(artifact.path, options_.session));
+  const serve::VersionLimits& limits = limits_of(endpoint);
+  if (limits.max_memory_bytes > 0 && session->memory_bytes() > limits.max_memory_bytes) {
+    return fail(
+        Code::exhausted,
+        "'{}' takes {} bytes of memory, and {} are allowed for '{}' (limits.memory_bytes)",
+        entry.file_name,
+        session->memory_bytes(),
+        limits.max_memory_bytes,
+        endpoint
+    );
+  }
   serve::VersionIdentity identity{
       .endpoint = endpoint, .number = entry.number, .sha256 = entry.sha256, .name = entry.name};
   return std::make_shared<const Version>(
-      std::move(identity), std::move(session), options_.version, features, options_.metadata
+      std::move(identity), std::move(session), limits, features, options_.metadata, pool_
   );
+}
+
+const serve::VersionLimits& Controller::limits_of(std::string_view endpoint) const {
+  const auto found = options_.endpoints.find(endpoint);
+  const bool has_own = found != options_.endpoints.end() && found->second.limits;
+  return has_own ? *found->second.limits : options_.version;
 }
 
 // Loads what the endpoint needs and lacks, without holding up the others meanwhile.

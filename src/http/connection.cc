@@ -214,6 +214,7 @@ Connection::Progress Connection::begin_request(std::size_t head_bytes) {
   Request& request = memory.head.request;
   request.peer = {peer_.data(), peer_size_};
   request.received_ns = head_started_ns_ == 0 ? context_.now_ns : head_started_ns_;
+  request.readable_ns = context_.readable_ns;
   head_started_ns_ = 0;
   scanned_bytes_ = 0;
   ++turn_requests_;

@@ -105,6 +105,7 @@ struct Context {
   std::vector<Connection*> ready;     // Have something to do without any event.
   std::vector<Connection*> finished;  // Can be deleted at the end of this turn.
   std::int64_t now_ns = 0;            // Read once per turn.
+  std::int64_t readable_ns = 0;       // Since when events of this turn may have been there.
   bool is_draining = false;
 
   // "Date: Tue, 24 Nov 2026 15:05:10 GMT\r\n", made once a second.

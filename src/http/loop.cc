@@ -24,7 +24,8 @@
 namespace weir::http {
 namespace {
 
-constexpr int max_events = 256;
+constexpr int max_events = 1024;
+constexpr std::int64_t longest_look_ns = 20'000;  // That asking for events takes without waiting.
 constexpr int max_accepts = 64;  // In one go; the others of this loop want their turn too.
 constexpr std::int64_t accept_pause_ns = 100'000'000;
 constexpr std::int64_t accept_warning_interval_ns = 10'000'000'000;
@@ -130,8 +131,13 @@ void EventLoop::run() {
 
 void EventLoop::turn() {
   std::array<epoll_event, max_events> events;
+  const std::int64_t asked_ns = monotonic_ns();
   const int count = epoll_wait(epoll_, events.data(), max_events, milliseconds_to_wait());
+  // What was there at once came during the last turn, in its middle on average; else just now.
+  const std::int64_t last_ns = context_.now_ns;
   context_.now_ns = monotonic_ns();
+  const bool has_waited = context_.now_ns - asked_ns > longest_look_ns;
+  context_.readable_ns = has_waited ? context_.now_ns : (last_ns + context_.now_ns) / 2;
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.ptr == &wake_) {

@@ -46,6 +46,8 @@ Result<void> PredictCall::begin(
     pinned = number;
   }
   received_ns = exchange.request().received_ns;
+  readable_ns = exchange.request().readable_ns;
+  loop = exchange.loop().index();
   arrived = now_us();
   return {};
 }

@@ -37,6 +37,8 @@ struct Request {
   std::string_view body;         // Decompressed; at least 64 readable bytes follow it.
   std::string_view peer;         // "127.0.0.1:51234"
   std::int64_t received_ns = 0;  // monotonic_ns() when its first byte was read.
+  // Since when it could have been read, as far as that can be told: its wait for a turn follows.
+  std::int64_t readable_ns = 0;
 
   // The value of the first header of that name, any letter case; empty when absent.
   std::string_view header(std::string_view name) const;

@@ -104,6 +104,7 @@ class IsolatedSession final : public Session {
 
   const Signature& signature() const override { return signature_; }
   Progress infer(Inference& inference) override { return pool_->submit(inference); }
+  bool is_inline() const override { return false; }
   std::size_t memory_bytes() const override {
     const std::lock_guard lock(mutex_);
     return process_ ? resident_bytes(process_->pid()) : 0;

@@ -28,6 +28,37 @@ Result<SessionOptionsOwner> make_options(const OrtApi& api) {
   return options;
 }
 
+// Lets the graph run on the first GPU. The library says so itself when there is none.
+Result<void> use_cuda(const OnnxLibrary& library, OrtSessionOptions* options) {
+  const OrtApi& api = *library.api;
+  char** names = nullptr;
+  int count = 0;
+  TRY(check(api, api.GetAvailableProviders(&names, &count)));
+  bool has_cuda = false;
+  std::string known;
+  for (int i = 0; i < count; ++i) {
+    const std::string_view name = names[i];
+    has_cuda = has_cuda || name == "CUDAExecutionProvider";
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", name);
+  }
+  TRY(check(api, api.ReleaseAvailableProviders(names, count)));
+  if (!has_cuda) {
+    return fail(
+        Code::unavailable,
+        "the sidecar asks for device: cuda, and ONNX Runtime at '{}' has {} only; name a build for "
+        "GPUs in the environment variable WEIR_ONNXRUNTIME, or take the line out",
+        library.path,
+        known
+    );
+  }
+  OrtCUDAProviderOptionsV2* raw = nullptr;
+  TRY(check(api, api.CreateCUDAProviderOptions(&raw)));
+  const std::unique_ptr<OrtCUDAProviderOptionsV2, void (*)(OrtCUDAProviderOptionsV2*)> cuda(
+      raw, api.ReleaseCUDAProviderOptions
+  );
+  return check(api, api.SessionOptionsAppendExecutionProvider_CUDA_V2(options, cuda.get()));
+}
+
 // The error of a session that could not be made, in words that help.
 Error explain(const OrtApi& api, OrtStatus* status, const std::string& path) {
   const OrtErrorCode code = api.GetErrorCode(status);
@@ -127,10 +158,16 @@ void SessionDeleter::operator()(OrtSession* session) const {
 }
 
 Result<std::unique_ptr<OnnxGraph>> OnnxGraph::load(
-    const OnnxLibrary& library, const std::string& path
+    const OnnxLibrary& library, const std::string& path, Device device
 ) {
   const OrtApi& api = *library.api;
   const SessionOptionsOwner options = TRY(make_options(api));
+  if (device == Device::cuda) {
+    const Result<void> chosen = use_cuda(library, options.get());
+    if (!chosen) {
+      return fail(chosen.error().code, "cannot load '{}': {}", path, chosen.error().message);
+    }
+  }
   OrtSession* session = nullptr;
   OrtStatus* status = api.CreateSession(library.env, path.c_str(), options.get(), &session);
   if (status != nullptr) return tl::unexpected(explain(api, status, path));

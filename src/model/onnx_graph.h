@@ -38,9 +38,12 @@ struct SessionDeleter {
 // except for what `run` learns about output shapes. Thread-safe.
 class OnnxGraph {
  public:
-  // `path` is a file that exists. Errors name the file.
+  enum class Device : std::uint8_t { cpu, cuda };
+
+  // `path` is a file that exists. Errors name the file. A device that the library was not built for
+  // is an `unavailable` that says what it has.
   static Result<std::unique_ptr<OnnxGraph>> load(
-      const OnnxLibrary& library, const std::string& path
+      const OnnxLibrary& library, const std::string& path, Device device = Device::cpu
   );
 
   const OnnxLibrary& library() const { return library_; }

@@ -1,11 +1,15 @@
 #include "model/onnx_session.h"
 
+#include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <system_error>
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "model/onnx_graph.h"
 #include "model/onnx_library.h"
 #include "model/onnx_slot.h"
@@ -29,12 +33,15 @@ Signature make_signature(const OnnxGraph& graph) {
 
 class OnnxSession final : public Session {
  public:
-  OnnxSession(std::unique_ptr<OnnxGraph> graph, std::string name, std::size_t file_bytes)
+  OnnxSession(
+      std::unique_ptr<OnnxGraph> graph, std::string name, std::size_t memory_bytes, bool uses_cuda
+  )
       : graph_(std::move(graph)),
         slots_(std::in_place, *graph_),
         signature_(make_signature(*graph_)),
         name_(std::move(name)),
-        file_bytes_(file_bytes) {}
+        memory_bytes_(memory_bytes),
+        uses_cuda_(uses_cuda) {}
 
   OnnxSession(const OnnxSession&) = delete;
   OnnxSession& operator=(const OnnxSession&) = delete;
@@ -56,8 +63,11 @@ class OnnxSession final : public Session {
     return Progress::done;
   }
 
-  // The weights as they are on disk: what the library holds beyond them it does not say.
-  std::size_t memory_bytes() const override { return file_bytes_; }
+  bool runs_on_caller() const override { return !uses_cuda_; }
+
+  // What the process grew by when it was loaded and had run once, at least the file: the library
+  // itself does not say.
+  std::size_t memory_bytes() const override { return memory_bytes_; }
 
  private:
   Result<void> run(Inference& inference) {
@@ -79,21 +89,38 @@ class OnnxSession final : public Session {
   std::optional<SlotPool> slots_;
   Signature signature_;
   std::string name_;
-  std::size_t file_bytes_;
+  std::size_t memory_bytes_;
+  bool uses_cuda_;
 };
+
+// Bytes of this process that are in memory.
+std::size_t resident_bytes() {
+  const auto text = system_files().read("/proc/self/statm");
+  if (!text) return 0;
+  std::size_t pages = 0;
+  const std::size_t space = text->find(' ');
+  if (space == std::string::npos) return 0;
+  std::from_chars(text->data() + space + 1, text->data() + text->size(), pages);
+  return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
 
 }  // namespace
 
 Result<std::unique_ptr<Session>> load_onnx(const std::string& path, const SessionOptions& options) {
   const OnnxLibrary* library = TRY(onnx_library(options));
-  auto graph = TRY(OnnxGraph::load(*library, path));
+  using Device = OnnxGraph::Device;
+  const std::size_t before = resident_bytes();
+  auto graph = TRY(OnnxGraph::load(*library, path, options.use_cuda ? Device::cuda : Device::cpu));
   std::error_code ignored;
   const auto size = std::filesystem::file_size(path, ignored);
   ::malloc_trim(0);  // Loading takes several times what stays.
+  const std::size_t after = resident_bytes();
+  const std::size_t grown = after > before ? after - before : 0;
   return std::make_unique<OnnxSession>(
       std::move(graph),
       std::filesystem::path(path).filename().string(),
-      ignored ? 0 : static_cast<std::size_t>(size)
+      std::max(grown, ignored ? 0 : static_cast<std::size_t>(size)),
+      options.use_cuda
   );
 }
 

@@ -71,7 +71,7 @@ TEST(OnnxSession, ReadsNamesTypesAndShapesFromTheFile) {
   EXPECT_EQ(signature.inputs[0].shape, (Shape{-1, 3}));
   EXPECT_TRUE(signature.has_row_axis);
   EXPECT_EQ(signature.task, Task::regression);
-  EXPECT_EQ(session->memory_bytes(), std::filesystem::file_size(model_path("linear.onnx")));
+  EXPECT_GE(session->memory_bytes(), std::filesystem::file_size(model_path("linear.onnx")));
 }
 
 TEST(OnnxSession, AnswersOneRowAndManyAndNone) {

@@ -94,6 +94,7 @@ class RemoteSession final : public Session {
   }
 
   const Signature& signature() const override { return signature_; }
+  bool is_inline() const override { return false; }
   Progress infer(Inference& inference) override { return pool_->submit(inference); }
 
  private:

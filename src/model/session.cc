@@ -33,6 +33,8 @@ class DescribedSession final : public Session {
 
   const Signature& signature() const override { return signature_; }
   Progress infer(Inference& inference) override { return session_->infer(inference); }
+  bool is_inline() const override { return session_->is_inline(); }
+  bool runs_on_caller() const override { return session_->runs_on_caller(); }
   std::size_t memory_bytes() const override { return session_->memory_bytes(); }
 
  private:
@@ -59,19 +61,10 @@ class WaitedInference final : public Inference {
   bool is_complete_ = false;
 };
 
-// One row of zeros and empty texts. A model may refuse that, which is no fault of the model.
+// A model may refuse made-up input, which is no fault of the model.
 void warm_up(Session& session) {
   WaitedInference inference;
-  for (const TensorSpec& input : session.signature().inputs) {
-    tensor::Shape shape = input.shape;
-    for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
-      if (shape[axis] == -1) shape.set(axis, 1);
-    }
-    tensor::Tensor& tensor = inference.inputs.emplace_back();
-    tensor.reset(input.datatype, shape);
-    if (input.datatype != tensor::DataType::bytes) continue;
-    for (std::size_t i = 0; i < tensor.size(); ++i) tensor.add_string({});
-  }
+  make_up_row(session.signature(), inference.inputs);
   if (session.infer(inference) == Progress::pending) inference.wait();
   if (!inference.status) {
     LOG(debug, "the model does not take made-up input: {}", inference.status.error().message);
@@ -170,6 +163,20 @@ Result<std::unique_ptr<Session>> load_by_format(
 
 }  // namespace
 
+void make_up_row(const Signature& signature, std::vector<tensor::Tensor>& inputs) {
+  inputs.clear();
+  for (const TensorSpec& input : signature.inputs) {
+    tensor::Shape shape = input.shape;
+    for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+      if (shape[axis] == -1) shape.set(axis, 1);
+    }
+    tensor::Tensor& tensor = inputs.emplace_back();
+    tensor.reset(input.datatype, shape);
+    if (input.datatype != tensor::DataType::bytes) continue;
+    for (std::size_t i = 0; i < tensor.size(); ++i) tensor.add_string({});
+  }
+}
+
 Result<std::unique_ptr<Session>> load_session(
     const std::string& path, const SessionOptions& options
 ) {
@@ -184,7 +191,17 @@ Result<std::unique_ptr<Session>> load_session_here(
 ) {
   TRY(check_file(path, options));
   const std::string sidecar = TRY(read_sidecar(path));
-  auto session = TRY(load_by_format(path, options));
+  SessionOptions chosen = options;
+  chosen.use_cuda = TRY(wants_cuda(sidecar, path + ".yaml"));
+  auto session = TRY(load_by_format(path, chosen));
+  if (chosen.use_cuda && session->signature().platform != "onnx_onnxv1") {
+    return fail(
+        Code::invalid_argument,
+        "the sidecar of '{}' asks for device: cuda, and only ONNX models can have that; take the "
+        "line out",
+        path
+    );
+  }
   if (!sidecar.empty()) {
     Signature signature = session->signature();
     TRY(apply_sidecar(sidecar, path + ".yaml", signature));

@@ -23,9 +23,17 @@ class Inference {
   std::vector<tensor::Tensor> inputs;   // In the order of signature().inputs, bound and checked.
   std::vector<tensor::Tensor> outputs;  // In the order of signature().outputs.
   std::size_t rows = 1;
-  Moment deadline = 0;                  // 0 is none. Wall clock.
-  Result<void> status;                  // Set by the session before it is complete.
-  std::int64_t run_ns = 0;              // Time inside the model, set by the session.
+  Moment deadline = 0;      // 0 is none. Wall clock.
+  Result<void> status;      // Set by the session before it is complete.
+  std::int64_t run_ns = 0;  // Time inside the model, set by the session.
+
+  // Where inferences wait for each other: since when it could have run (monotonic), and who goes
+  // first; lower is more urgent, and one that names none stands at `usual_priority`.
+  static constexpr std::uint64_t usual_priority = 100;
+  std::int64_t ready_ns = 0;
+  std::uint64_t priority = usual_priority;
+  // Rows of the execution that it counts: of the whole batch for one of its members, else 0.
+  std::size_t batch_rows = 0;
 
   // Called by the session, from a thread of its own, when infer() returned Progress::pending:
   // once, after `status` and `outputs` are set.
@@ -44,13 +52,18 @@ class Session {
   virtual ~Session() = default;
   virtual const Signature& signature() const = 0;
   virtual Progress infer(Inference& inference) = 0;
+  // Whether infer() is done when it returns; a session elsewhere answers later.
+  virtual bool is_inline() const { return true; }
+  // Whether the thread that infers does the work itself, so that its CPU clock tells the cost.
+  virtual bool runs_on_caller() const { return is_inline(); }
   // Bytes of memory that the model holds, as far as known; 0 when unknown.
   virtual std::size_t memory_bytes() const { return 0; }
 };
 
 struct SessionOptions {
-  int onnx_threads = 1;                        // Intra-op threads of one ONNX session.
-  std::string onnx_library;                    // Path of libonnxruntime; empty = found by itself.
+  int onnx_threads = 1;   // Of ONNX Runtime's pool, which all models share.
+  bool use_cuda = false;  // The sidecar of one model asks for it.
+  std::string onnx_library;  // Path of libonnxruntime; empty = found by itself.
   std::uint64_t max_artifact_bytes = 4ULL << 30;
   std::uint32_t max_forest_nodes = 1U << 28;
 
@@ -72,6 +85,9 @@ struct SessionOptions {
   std::int64_t isolated_last_pause_us = 30 * us_per_second;
   std::int64_t isolated_wait_us = us_per_second;  // Calls wait for pauses up to this.
 };
+
+// One row of zeros and empty texts, in the order of the signature's inputs.
+void make_up_row(const Signature& signature, std::vector<tensor::Tensor>& inputs);
 
 // Loads an artifact file by its content and name (*.onnx, *.ubj, *.json, *.txt of LightGBM, or
 // *.remote: a text file whose first line is http://host:port/v2/models/NAME[/versions/V]), applies

@@ -28,6 +28,10 @@ Result<bool> read_isolation(const YamlTree& value) {
   return TRY(value.one_of("isolation", {"process", "none"})) == "process";
 }
 
+Result<bool> read_device(const YamlTree& value) {
+  return TRY(value.one_of("device", {"cpu", "cuda"})) == "cuda";
+}
+
 // Reads the document into a signature. One use.
 class SidecarReader {
  public:
@@ -91,8 +95,12 @@ Result<void> SidecarReader::read_key(const YamlPair& pair, Sidecar& sidecar) {
     for (const YamlPair& output : outputs) TRY(read_output(output));
   } else if (pair.key == "isolation") {
     sidecar.isolation_process = TRY(read_isolation(*pair.value));
+  } else if (pair.key == "device") {
+    sidecar.device_cuda = TRY(read_device(*pair.value));
   } else {
-    return pair.unknown("a sidecar", {"task", "classes", "inputs", "outputs", "isolation"});
+    return pair.unknown(
+        "a sidecar", {"task", "classes", "inputs", "outputs", "isolation", "device"}
+    );
   }
   return {};
 }
@@ -356,14 +364,32 @@ Result<Sidecar> apply_sidecar(std::string_view yaml, std::string_view file, Sign
   return sidecar;
 }
 
-Result<bool> wants_own_process(std::string_view yaml, std::string_view file) {
+namespace {
+
+// One key alone; false without it.
+Result<bool> read_alone(
+    std::string_view yaml,
+    std::string_view file,
+    std::string_view key,
+    Result<bool> (*read)(const YamlTree&)
+) {
   const YamlTree root = TRY(YamlTree::parse(yaml, file));
   if (root.kind() != YamlTree::Kind::map) return false;
   const auto pairs = TRY(root.pairs("a sidecar"));
   for (const YamlPair& pair : pairs) {
-    if (pair.key == "isolation") return read_isolation(*pair.value);
+    if (pair.key == key) return read(*pair.value);
   }
   return false;
+}
+
+}  // namespace
+
+Result<bool> wants_own_process(std::string_view yaml, std::string_view file) {
+  return read_alone(yaml, file, "isolation", read_isolation);
+}
+
+Result<bool> wants_cuda(std::string_view yaml, std::string_view file) {
+  return read_alone(yaml, file, "device", read_device);
 }
 
 Result<std::string> read_sidecar(const std::string& path, const SidecarOptions& options) {

@@ -19,6 +19,9 @@ struct SidecarOptions {
 // The text of the sidecar of the artifact at `path`; empty when there is none.
 Result<std::string> read_sidecar(const std::string& path, const SidecarOptions& options = {});
 
+// `device: cuda`, likewise.
+Result<bool> wants_cuda(std::string_view yaml, std::string_view file);
+
 // `isolation: process`, which has to be known before the artifact is loaded. Nothing else of the
 // sidecar is looked at.
 Result<bool> wants_own_process(std::string_view yaml, std::string_view file);

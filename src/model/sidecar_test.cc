@@ -233,6 +233,10 @@ TEST(Sidecar, RefusesMoreFeaturesThanHaveNames) {
 
 TEST(Sidecar, IsReadBeforeTheModelForItsIsolation) {
   EXPECT_TRUE(*wants_own_process("isolation: process\nwhat: ever", "s"));
+  EXPECT_TRUE(*wants_cuda("device: cuda", "s"));
+  EXPECT_FALSE(*wants_cuda("device: cpu", "s"));
+  EXPECT_FALSE(*wants_cuda("", "s"));
+  EXPECT_FALSE(wants_cuda("device: gpu", "s"));
   EXPECT_FALSE(*wants_own_process("isolation: none", "s"));
   EXPECT_FALSE(*wants_own_process("", "s"));
   EXPECT_FALSE(wants_own_process("isolation: thread", "s"));

@@ -80,6 +80,7 @@ void derive_meaning(Signature& signature);
 // keys are errors that give the line. `file` is for messages only.
 struct Sidecar {
   bool isolation_process = false;
+  bool device_cuda = false;
 };
 Result<Sidecar> apply_sidecar(std::string_view yaml, std::string_view file, Signature& signature);
 

@@ -27,6 +27,9 @@ class Call : public model::Inference {
   std::optional<std::uint32_t> pinned;  // The version that the client named.
   std::int64_t received_ns = 0;         // monotonic_ns() of its first byte.
   Moment arrived = 0;                   // Wall clock, same moment.
+  // Since when it could have been read, where the transport knows: 0 = it does not.
+  std::int64_t readable_ns = 0;
+  std::size_t loop = 0;  // The index of the event loop that owns it.
 
   // Bytes → `request`.
   virtual Result<void> decode() = 0;
@@ -74,6 +77,8 @@ class Call : public model::Inference {
     id = {};
     status = {};
     run_ns = 0;
+    batch_rows = 0;
+    priority = usual_priority;
     rows = 1;
     deadline = 0;
     step = Step::idle;

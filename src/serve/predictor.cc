@@ -20,7 +20,7 @@ std::uint32_t random_place() {
 }  // namespace
 
 void Predictor::start(Call& call) {
-  if (const Result<void> admitted = admission_.enter(); !admitted) {
+  if (const Result<void> admitted = admit(call); !admitted) {
     call.refuse(admitted.error());
     return;
   }
@@ -38,6 +38,30 @@ void Predictor::resume(Call& call) {
   }
 }
 
+Result<void> Predictor::admit(Call& call) {
+  if (call.readable_ns != 0) {
+    TRY(admission_.check_age(call.loop, call.readable_ns, monotonic_ns()));
+  }
+  call.table = routes_.load();
+  const auto found = call.table->find(call.endpoint);
+  call.route = found == call.table->end() ? nullptr : found->second.get();
+  // With a second version that could be the one, the plan has to say first.
+  if (call.route != nullptr && call.route->has_one_version() && !call.pinned) {
+    const Version& version = *call.route->primary.version;
+    if (version.is_overloaded(version.limits().deadline_us)) {
+      version.meter().refused.fetch_add(1, std::memory_order_relaxed);
+      return fail(
+          Code::exhausted,
+          "{} requests wait for model '{}' already, more than can be answered in time; try again "
+          "later",
+          version.queued(),
+          call.endpoint
+      );
+    }
+  }
+  return admission_.enter();
+}
+
 Result<model::Progress> Predictor::begin(Call& call) {
   TRY(call.decode());
   TRY(plan(call));
@@ -45,6 +69,11 @@ Result<model::Progress> Predictor::begin(Call& call) {
   TRY(bind_inputs(version.signature(), call.request, call));
   TRY(bind_outputs(version.signature(), call.request, call.answered));
   call.decoded_ns = monotonic_ns();
+  call.ready_ns = call.received_ns;
+  if (call.request.priority.value_or(0) != 0) call.priority = *call.request.priority;
+  if (call.deadline == 0 && version.limits().deadline_us != 0) {
+    call.deadline = call.arrived + version.limits().deadline_us;
+  }
   if (call.deadline != 0 &&
       call.arrived + (call.decoded_ns - call.received_ns) / 1000 > call.deadline) {
     return fail(Code::deadline, "the request's timeout passed before the model could start");
@@ -70,7 +99,9 @@ void Predictor::finish(Call& call) {
     const auto ticket = record(call);
     if (call.status && call.lane->arm == Arm::primary && !call.route->shadows.empty() &&
         !call.pinned) {
-      shadows_.offer(call);
+      // Under load they are the first to go.
+      const bool is_busy = admission_.is_behind(call.loop) || call.lane->version->is_half_full();
+      is_busy ? shadows_.drop(call) : shadows_.offer(call);
     }
     count(call);
     if (ticket) {
@@ -96,16 +127,13 @@ void Predictor::end(Call& call) {
 }
 
 Result<void> Predictor::plan(Call& call) const {
-  call.table = routes_.load();
-  const auto found = call.table->find(call.endpoint);
-  if (found == call.table->end()) {
+  if (call.route == nullptr) {
     return fail(
         Code::not_found,
         "unknown model '{}'; GET /api/v1/endpoints lists those that are served",
         call.endpoint
     );
   }
-  call.route = found->second.get();
   if (!call.route->is_ready()) {
     return fail(Code::unavailable, "model '{}' is not loaded", call.endpoint);
   }
@@ -229,9 +257,11 @@ void Predictor::count(Call& call) const {
   statistics.compute_infer.add(call.run_ns);
   statistics.compute_output.add(0);
   statistics.inference_count.fetch_add(call.rows, std::memory_order_relaxed);
-  statistics.execution_count.fetch_add(1, std::memory_order_relaxed);
   statistics.last_inference.store(call.arrived, std::memory_order_relaxed);
-  if (auto* batch = statistics.of_batch_size(call.rows)) {
+  // One member of a batch counts its execution.
+  if (call.batch_rows == 0) return;
+  statistics.execution_count.fetch_add(1, std::memory_order_relaxed);
+  if (auto* batch = statistics.of_batch_size(call.batch_rows)) {
     batch->compute_input.add(input_ns);
     batch->compute_infer.add(call.run_ns);
     batch->compute_output.add(0);

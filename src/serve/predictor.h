@@ -22,6 +22,8 @@ class Predictor {
   void resume(Call& call);
 
  private:
+  // Step 1: whether there is room for it, before it is decoded.
+  Result<void> admit(Call& call);
   // The first half: steps 2 to 5. An error ends the call.
   Result<model::Progress> begin(Call& call);
   // The second half: steps 6 to 9.

@@ -279,6 +279,82 @@ TEST_F(PredictorTest, LimitsOfServerAndVersionAreReported) {
   EXPECT_NE(inner_refused->message.find("max_concurrency"), std::string::npos);
 }
 
+TEST_F(PredictorTest, ASlowCallIsAnsweredLaterAndABatchIsOneExecution) {
+  Pool pool({.threads = 1, .slow_us = 0});
+  const VersionLimits limits{
+      .batching = {
+          .mode = BatchingOptions::Mode::fixed, .max_rows = 2, .max_delay_us = 60'000'000}};
+  const TestVersion one = make_test_version(1, 0, limits, &pool);
+  publish({.primary = lane(one, rollout::Arm::primary)});
+  TestCall first(predictor, 1, 2);
+  TestCall second(predictor, 3, 4);
+  predictor.start(first);
+  EXPECT_EQ(admission.in_flight(), 1U);
+  predictor.start(second);
+  first.ended.acquire();
+  second.ended.acquire();
+  EXPECT_EQ(first.value, 3);
+  EXPECT_EQ(second.value, 7);
+  const VersionStatistics& statistics = one.version->statistics();
+  EXPECT_EQ(statistics.inference_count, 2U);
+  EXPECT_EQ(statistics.execution_count, 1U);
+  EXPECT_EQ(statistics.batch_sizes[0].size, 2U);
+  EXPECT_EQ(statistics.success.count, 2U);
+}
+
+TEST_F(PredictorTest, TheVersionsOwnDeadlineHoldsForRequestsThatNameNone) {
+  const TestVersion one = make_test_version(1, 0, {.deadline_us = 1000});
+  publish({.primary = lane(one, rollout::Arm::primary)});
+  TestCall call(predictor, 1, 2);
+  call.received_ns -= 2'000'000;  // It has been here for 2 ms.
+  predictor.start(call);
+  EXPECT_EQ(call.refused->code, Code::deadline);
+}
+
+TEST_F(PredictorTest, AnOverloadedVersionRefusesBeforeTheRequestIsDecoded) {
+  Pool pool({.threads = 1, .slow_us = 0});
+  const TestVersion one = make_test_version(1, 0, {.queue = {.max_requests = 1}}, &pool);
+  std::binary_semaphore stands{0};
+  std::binary_semaphore go_on{0};
+  one.session->before_run = [&] {
+    one.session->before_run = nullptr;
+    stands.release();
+    go_on.acquire();
+  };
+  publish({.primary = lane(one, rollout::Arm::primary)});
+  TestInference running(1);
+  ASSERT_EQ(one.version->infer(running), model::Progress::pending);
+  stands.acquire();
+  TestInference waiting(1);
+  ASSERT_EQ(one.version->infer(waiting), model::Progress::pending);
+  TestCall call(predictor, 1, 2);
+  call.decode_fails = true;  // Would be another error.
+  predictor.start(call);
+  EXPECT_EQ(call.refused->code, Code::exhausted);
+  EXPECT_EQ(admission.in_flight(), 0U);
+  go_on.release();
+  running.wait();
+  waiting.wait();
+}
+
+TEST_F(PredictorTest, UnderLoadShadowsAreTheFirstToGo) {
+  const TestVersion one = make_test_version(1);
+  const TestVersion two = make_test_version(2);
+  EndpointRoute route{.primary = lane(one, rollout::Arm::primary)};
+  route.shadows = {lane(two, rollout::Arm::shadow)};
+  publish(std::move(route));
+  TestCall soon(predictor, 1, 2);
+  soon.readable_ns = monotonic_ns();
+  predictor.start(soon);
+  TestCall late(predictor, 1, 2);
+  late.readable_ns = monotonic_ns() - 1'000'000'000;
+  predictor.start(late);
+  EXPECT_EQ(late.value, 3);  // One that waited is no overload yet.
+  shadows.drain();
+  EXPECT_EQ(shadows.counts().dropped, 1U);
+  EXPECT_EQ(two.session->calls, 1);
+}
+
 TEST_F(PredictorTest, ARequestPlannedAfterAPublishUsesTheNewRoutes) {
   const TestVersion one = make_test_version(1);
   const TestVersion two = make_test_version(2, 100);

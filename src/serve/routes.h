@@ -50,6 +50,8 @@ struct EndpointRoute {
   std::vector<Lane> pinned;  // Every loaded version, for requests that name one.
 
   bool is_ready() const { return primary.version != nullptr; }
+  // Whether only one version can answer a request that names none.
+  bool has_one_version() const { return is_ready() && candidate.version == nullptr; }
   const Lane* pinned_lane(std::uint32_t number) const {
     for (const Lane& lane : pinned) {
       if (lane.version->number() == number) return &lane;

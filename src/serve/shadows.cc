@@ -123,6 +123,13 @@ void Shadows::offer(const Call& call) {
   }
 }
 
+void Shadows::drop(const Call& call) {
+  for (std::size_t i = 0; i < call.route->shadows.size(); ++i) {
+    offered_.fetch_add(1, std::memory_order_relaxed);
+    count_drop(call.route->name);
+  }
+}
+
 void Shadows::count_drop(const std::string& endpoint) {
   dropped_.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
@@ -158,7 +165,7 @@ void Shadows::answer(Job& job) {
     count_drop(job.route->name);
     return;
   }
-  if (version.infer(job) == model::Progress::pending) job.completed.acquire();
+  if (version.infer_here(job) == model::Progress::pending) job.completed.acquire();
   version.leave();
   const bool is_ok = job.status.has_value();
   (is_ok ? answered_ : failed_).fetch_add(1, std::memory_order_relaxed);

@@ -43,6 +43,8 @@ class Shadows {
 
   // Copies what the shadows of the call's route need, and returns; never waits for one.
   void offer(const Call& call);
+  // Counts the request as dropped: the server has better things to do just now.
+  void drop(const Call& call);
 
   // Returns when everything offered before has been answered.
   void drain();

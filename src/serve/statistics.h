@@ -23,6 +23,15 @@ struct DurationCounter {
   }
 };
 
+// What a version uses, and what it could not take. Thread-safe, relaxed.
+struct VersionMeter {
+  // CPU time of the threads that ran it: exact for runs of the pool and of shadows; of inline runs
+  // one in 16 is measured and stands for all.
+  std::atomic<std::uint64_t> cpu_ns{0};
+  std::atomic<std::uint64_t> refused{0};  // Its queue was full or too long for the deadline.
+  std::atomic<std::uint64_t> late{0};     // Their deadline passed in the queue; never run.
+};
+
 struct VersionStatistics {
   // Executions of one batch size.
   struct BatchSize {

@@ -3,8 +3,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <semaphore>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "model/session.h"
 #include "serve/version.h"
@@ -34,10 +37,19 @@ class TestSession final : public model::Session {
 
   model::Progress infer(model::Inference& inference) override {
     ++calls;
+    {
+      const std::lock_guard lock(mutex_);
+      runs_.push_back(inference.rows);
+    }
     // A copy: the function may take itself away.
     if (const std::function<void()> run = before_run) run();
     if (fails) {
       inference.status = fail(Code::internal, "the test model fails");
+      return model::Progress::done;
+    }
+    for (const float value : inference.inputs[0].values<float>()) {
+      if (value != refused_value) continue;
+      inference.status = fail(Code::invalid_argument, "the test model refuses {}", value);
       return model::Progress::done;
     }
     inference.outputs.resize(1);
@@ -53,11 +65,20 @@ class TestSession final : public model::Session {
     return model::Progress::done;
   }
 
+  // Rows of each run so far.
+  std::vector<std::size_t> runs() const {
+    const std::lock_guard lock(mutex_);
+    return runs_;
+  }
+
+  static constexpr float refused_value = -99;
   std::atomic<int> calls{0};
   std::atomic<bool> fails{false};
   std::function<void()> before_run;
 
  private:
+  mutable std::mutex mutex_;
+  std::vector<std::size_t> runs_;
   float offset_;
   model::Signature signature_;
 };
@@ -68,7 +89,7 @@ struct TestVersion {
 };
 
 inline TestVersion make_test_version(
-    std::uint32_t number, float offset = 0, const VersionLimits& limits = {}
+    std::uint32_t number, float offset = 0, const VersionLimits& limits = {}, Pool* pool = nullptr
 ) {
   auto session = std::make_unique<TestSession>(offset);
   TestSession* borrowed = session.get();
@@ -79,9 +100,30 @@ inline TestVersion make_test_version(
           std::move(session),
           limits,
           std::vector<std::string>{},
-          std::vector<std::string>{}
+          std::vector<std::string>{},
+          pool
       ),
       borrowed};
 }
+
+// Rows for the test model: row i is {first + i, 0}. Remembers its end.
+class TestInference final : public model::Inference {
+ public:
+  explicit TestInference(float first, std::size_t count = 1) {
+    rows = count;
+    inputs.resize(1);
+    inputs[0].reset(tensor::DataType::fp32, tensor::Shape{static_cast<std::int64_t>(count), 2});
+    for (std::size_t row = 0; row < count; ++row) {
+      inputs[0].values<float>()[2 * row] = first + static_cast<float>(row);
+      inputs[0].values<float>()[2 * row + 1] = 0;
+    }
+  }
+  void complete() override { completed_.release(); }
+  void wait() { completed_.acquire(); }
+  float output(std::size_t row = 0) const { return outputs[0].values<float>()[row]; }
+
+ private:
+  std::binary_semaphore completed_{0};
+};
 
 }  // namespace weir::serve

@@ -196,7 +196,10 @@ def crash_inside_the_candidate(data, models, candidate):
     """Serves until the server has died inside the candidate, version 2; starts again each time that
     the signal came at another moment."""
     note = data / "crash-note"
-    server = weir.Server(data, models, "--threads", "1")
+    # A run on the event loop, whatever it takes: its thread is the one to be killed.
+    config = data.parent / "inline.yaml"
+    config.write_text("server: {slow_run: 1h}\n")
+    server = weir.Server(data, models, "--threads", "1", "--config", config)
     server.cli("deploy", "m", candidate, "--stages", "100")
     for _ in range(30):
         def call():
