@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include <boost/json.hpp>
-#include <openssl/crypto.h>
 
 #include "api/openapi.h"
 #include "base/hash.h"
+#include "base/secret.h"
 #include "http/respond.h"
 #include "http/url.h"
 
@@ -126,10 +126,6 @@ std::optional<std::vector<std::string_view>> match(
   return names;
 }
 
-bool is_same_secret(std::string_view left, std::string_view right) {
-  return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
-}
-
 bool is_control(const Request& request) {
   return request.path.starts_with(control_prefix);
 }
@@ -157,9 +153,7 @@ bool Api::is_authorised(const Request& request) const {
   if (options_.token.empty()) return true;
   if (!is_control(request) && !options_.protect_predictions) return true;
   if (request.path == "/v2/health/live" || request.path == "/v2/health/ready") return true;
-  const std::string_view header = request.header("authorization");
-  constexpr std::string_view scheme = "Bearer ";
-  return header.starts_with(scheme) && is_same_secret(header.substr(scheme.size()), options_.token);
+  return is_bearer_of(request.header("authorization"), options_.token);
 }
 
 http::Admission Api::admit(const Request& head, std::uint64_t) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <thread>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -12,6 +13,7 @@
 #include "api/exports.h"
 #include "api/metrics.h"
 #include "base/log.h"
+#include "grpc/server.h"
 #include "http/v2.h"
 #include "model/catalog.h"
 #include "serve/crash_note.h"
@@ -51,15 +53,19 @@ struct Application::Parts {
         query_worker(with_temp_folder(config.worker, config.data)),
         admission(config.admission),
         pool(config.pool),
-        background(config.background),
-        moves(config.background),
-        queries(config.background),
+        work_queue(config.background),
+        move_queue(config.background),
+        query_queue(config.background),
+        background(work_queue),
+        moves(move_queue),
+        queries(query_queue),
         exports({.folder = fs::absolute(fs::path(config.data) / "exports").string()}) {}
 
   ApplicationOptions options;
   const config::Config& config;
   // Made last, destroyed last: its loops drop what is posted to them too late.
   std::unique_ptr<http::Server> server;
+  std::unique_ptr<grpc::Server> grpc_server;  // Null: switched off.
   store::Lease lease;
   std::unique_ptr<store::Store> store;
   std::optional<model::Catalog> catalog;
@@ -76,6 +82,9 @@ struct Application::Parts {
   std::unique_ptr<serve::Shadows> shadows;
   std::unique_ptr<serve::Predictor> predictor;
   std::unique_ptr<control::Controller> controller;
+  WorkQueue work_queue;
+  WorkQueue move_queue;
+  WorkQueue query_queue;
   http::Background background;
   http::Background moves;
   http::Background queries;
@@ -94,6 +103,8 @@ struct Application::Parts {
   Result<void> open_storage();
   Result<void> open_models();
   Result<void> open_surface();
+  Result<void> open_grpc();
+  void stop_servers();
 };
 
 Result<void> Application::Parts::open_storage() {
@@ -174,10 +185,34 @@ Result<void> Application::Parts::open_surface() {
       exports
   );
   server = TRY(http::Server::create(config.http, *api));
+  if (config.grpc.enabled) TRY(open_grpc());
   callbacks = api::show_metrics(registry, sources, *server);
   stop_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (stop_event < 0) return tl::unexpected(system_error("make", "an event"));
   return {};
+}
+
+Result<void> Application::Parts::open_grpc() {
+  grpc_server = TRY(grpc::Server::create(
+      config.grpc,
+      {.predictor = *predictor,
+       .routes = routes,
+       .controller = *controller,
+       .background = work_queue,
+       .decode = config.decode,
+       .token = config.protect_predictions ? options.token : std::string()}
+  ));
+  return {};
+}
+
+// Both at once, so that they share the time that there is for requests in flight.
+void Application::Parts::stop_servers() {
+  is_accepting = false;
+  std::thread other([this] {
+    if (grpc_server) grpc_server->stop(config.drain_us);
+  });
+  if (server) server->stop(config.drain_us);
+  other.join();
 }
 
 Application::Application(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -192,11 +227,14 @@ Result<std::unique_ptr<Application>> Application::create(ApplicationOptions opti
 }
 
 Application::~Application() {
-  if (parts_->server) parts_->server->stop(parts_->config.drain_us);
+  parts_->stop_servers();
 }
 
 std::uint16_t Application::port() const {
   return parts_->server->port();
+}
+std::uint16_t Application::grpc_port() const {
+  return parts_->grpc_server ? parts_->grpc_server->port() : 0;
 }
 const std::vector<std::string>& Application::notices() const {
   return parts_->notices;
@@ -204,6 +242,7 @@ const std::vector<std::string>& Application::notices() const {
 
 Result<void> Application::run() {
   TRY(parts_->server->run());
+  if (parts_->grpc_server) parts_->grpc_server->run();
   pollfd waiting{.fd = parts_->stop_event, .events = POLLIN, .revents = 0};
   while (true) {
     const int ready = ::poll(&waiting, 1, tick_ms);
@@ -211,8 +250,7 @@ Result<void> Application::run() {
     if (ready < 0 && errno != EINTR) return tl::unexpected(system_error("wait for", "the end"));
     parts_->controller->tick(now_us());
   }
-  parts_->is_accepting = false;
-  parts_->server->stop(parts_->config.drain_us);
+  parts_->stop_servers();
   return {};
 }
 

@@ -27,6 +27,7 @@ class Application {
   Application& operator=(const Application&) = delete;
 
   std::uint16_t port() const;
+  std::uint16_t grpc_port() const;  // 0: gRPC is off.
   // Lines to tell the person who started it.
   const std::vector<std::string>& notices() const;
 

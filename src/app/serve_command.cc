@@ -59,6 +59,16 @@ bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "localhost" || address == "::1";
 }
 
+Result<void> check_address(const std::string& address) {
+  if (is_loopback(address)) return {};
+  return fail(
+      Code::invalid_argument,
+      "on {} anybody could control this server: give a token with --token-file FILE (or "
+      "WEIR_TOKEN), or listen on 127.0.0.1",
+      address
+  );
+}
+
 Result<ApplicationOptions> make_options(const cli::ServeArguments& arguments) {
   ApplicationOptions options;
   config::Config& config = options.config;
@@ -67,19 +77,23 @@ Result<ApplicationOptions> make_options(const cli::ServeArguments& arguments) {
     TRY(config::read_config_file(arguments.config_file, config));
   }
   if (!arguments.listen.empty()) TRY(config::apply_listen(arguments.listen, config.http));
+  // Who asks for a free port for HTTP gets a free one for gRPC, if nothing else is said.
+  if (config.http.port == 0 && config.grpc.port == grpc::ServerOptions().port) config.grpc.port = 0;
+  if (!arguments.grpc_listen.empty()) {
+    TRY(config::apply_grpc_listen(arguments.grpc_listen, config.grpc));
+  }
   if (!arguments.data.empty()) config.data = arguments.data;
   if (!arguments.ledger.empty()) config.keep_ledger = arguments.ledger == "on";
   if (arguments.threads > 0) config.http.threads = arguments.threads;
   if (!arguments.token_file.empty()) config.token_file = arguments.token_file;
   TRY(apply_models(arguments.models, config));
   options.token = TRY(cli::read_token(config.token_file));
-  if (options.token.empty() && !is_loopback(config.http.address)) {
-    return fail(
-        Code::invalid_argument,
-        "on {} anybody could control this server: give a token with --token-file FILE (or "
-        "WEIR_TOKEN), or listen on 127.0.0.1",
-        config.http.address
-    );
+  config.grpc.threads = config.http.threads;
+  config.grpc.max_message_bytes = config.http.max_body_bytes;
+  config.grpc.max_buffered_bytes = config.http.max_buffered_bytes;
+  if (options.token.empty()) {
+    TRY(check_address(config.http.address));
+    if (config.grpc.enabled) TRY(check_address(config.grpc.address));
   }
   return options;
 }
@@ -103,17 +117,23 @@ Result<int> run_serve(const cli::ServeArguments& arguments, const std::string& c
   ApplicationOptions options = TRY(make_options(arguments));
   options.command_line = command_line;
   const std::string address = options.config.http.address;
+  const std::string grpc_address = options.config.grpc.address;
   const std::string data = options.config.data;
   const auto application = TRY(Application::create(std::move(options)));
   running = application.get();
   ::signal(SIGTERM, handle_stop);
   ::signal(SIGINT, handle_stop);
   for (const std::string& notice : application->notices()) LOG(warning, "{}", notice);
+  std::string grpc;
+  if (const std::uint16_t port = application->grpc_port(); port != 0) {
+    grpc = fmt::format(" gRPC on {}:{},", grpc_address, port);
+  }
   fmt::print(
-      "weir {} serves on http://{}:{}, data in {}\n",
+      "weir {} serves on http://{}:{},{} data in {}\n",
       WEIR_VERSION,
       address,
       application->port(),
+      grpc,
       data
   );
   std::fflush(stdout);

@@ -16,6 +16,8 @@ const char* to_string(Code code) {
       return "unavailable";
     case Code::deadline:
       return "deadline";
+    case Code::cancelled:
+      return "cancelled";
     case Code::corrupt:
       return "corrupt";
     case Code::internal:

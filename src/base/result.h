@@ -1,11 +1,11 @@
 #pragma once
 
-#include <fmt/core.h>
-
 #include <cstdint>
 #include <string>
-#include <tl/expected.hpp>
 #include <utility>
+
+#include <fmt/core.h>
+#include <tl/expected.hpp>
 
 // Errors are values. Every function that can fail for a reason outside the program returns a
 // Result; TRY passes the error on to the caller. A broken invariant is not an error: see check.h.
@@ -21,6 +21,7 @@ enum class Code : std::uint8_t {
   exhausted,         // A limit is reached; later it may work.
   unavailable,       // Not ready, draining, or a peer does not answer.
   deadline,          // Too late.
+  cancelled,         // The caller has gone before the answer.
   corrupt,           // Stored bytes are not what was written.
   internal,          // A dependency failed in a way that nobody outside can mend.
 };
@@ -51,9 +52,8 @@ template <class... Arguments>
 tl::unexpected<Error> fail(
     Code code, fmt::format_string<Arguments...> format, Arguments&&... arguments
 ) {
-  return tl::unexpected<Error>(
-      Error{code, fmt::format(format, std::forward<Arguments>(arguments)...)}
-  );
+  return tl::unexpected<Error>(Error{
+      code, fmt::format(format, std::forward<Arguments>(arguments)...)});
 }
 
 }  // namespace weir

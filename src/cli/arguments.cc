@@ -96,6 +96,9 @@ void Parser::add_server_commands() {
   serve.add_option("--model", serve_.models, "An endpoint and its model file, NAME=PATH")
       ->type_name("NAME=PATH");
   serve.add_option("--listen", serve_.listen, "HOST:PORT of everything HTTP [127.0.0.1:8080]");
+  serve.add_option(
+      "--grpc-listen", serve_.grpc_listen, "HOST:PORT of gRPC, or off [127.0.0.1:8081]"
+  );
   serve.add_option("--data", serve_.data, "Data folder [weir-data]");
   serve.add_option("--config", serve_.config_file, "YAML file with everything that can be set");
   serve.add_option("--ledger", serve_.ledger, "Keep records: on or off [on]")

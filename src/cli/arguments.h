@@ -21,6 +21,7 @@ struct ClientArguments {
 struct ServeArguments {
   std::string config_file;
   std::string listen;               // Empty: of the configuration, else 127.0.0.1:8080.
+  std::string grpc_listen;          // Empty: of the configuration, else 127.0.0.1:8081.
   std::string data;                 // Empty: of the configuration, else weir-data.
   std::vector<std::string> models;  // NAME=PATH
   std::string ledger;               // "on", "off" or empty.

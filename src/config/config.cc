@@ -19,7 +19,9 @@ constexpr std::uint64_t many = 1'000'000'000;
 Result<void> read_server(const Node& node, Config& config) {
   Fields fields(node, "server");
   std::string listen;
+  std::string grpc_listen;
   fields.text("listen", listen);
+  fields.text("grpc_listen", grpc_listen);
   fields.text("data", config.data);
   fields.text("token_file", config.token_file);
   fields.flag("protect_predictions", config.protect_predictions);
@@ -49,6 +51,7 @@ Result<void> read_server(const Node& node, Config& config) {
   fields.bytes("max_artifact_bytes", config.controller.session.max_artifact_bytes);
   TRY(fields.finish());
   if (!listen.empty()) TRY(apply_listen(listen, config.http));
+  if (!grpc_listen.empty()) TRY(apply_grpc_listen(grpc_listen, config.grpc));
   return {};
 }
 
@@ -167,21 +170,42 @@ Result<void> read_endpoint(const Node& node, Config& config) {
   return {};
 }
 
-}  // namespace
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+};
 
-Result<void> apply_listen(std::string_view listen, http::ServerOptions& options) {
+Result<Address> parse_address(std::string_view listen, int usual_port) {
   const std::size_t colon = listen.rfind(':');
   std::uint16_t port = 0;
   const std::string_view digits =
       colon == std::string_view::npos ? std::string_view() : listen.substr(colon + 1);
   const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (error != std::errc() || rest != digits.data() + digits.size()) {
-    return fail(Code::invalid_argument, "'{}' is not HOST:PORT, such as 127.0.0.1:8080", listen);
+    return fail(
+        Code::invalid_argument, "'{}' is not HOST:PORT, such as 127.0.0.1:{}", listen, usual_port
+    );
   }
   std::string_view host = listen.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  options.address = host.empty() ? "0.0.0.0" : std::string(host);
-  options.port = port;
+  return Address{host.empty() ? "0.0.0.0" : std::string(host), port};
+}
+
+}  // namespace
+
+Result<void> apply_listen(std::string_view listen, http::ServerOptions& options) {
+  Address address = TRY(parse_address(listen, 8080));
+  options.address = std::move(address.host);
+  options.port = address.port;
+  return {};
+}
+
+Result<void> apply_grpc_listen(std::string_view listen, grpc::ServerOptions& options) {
+  options.enabled = listen != "off";
+  if (!options.enabled) return {};
+  Address address = TRY(parse_address(listen, 8081));
+  options.address = std::move(address.host);
+  options.port = address.port;
   return {};
 }
 

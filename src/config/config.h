@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/work_queue.h"
 #include "control/controller.h"
 #include "control/feedback.h"
-#include "http/background.h"
+#include "grpc/server.h"
 #include "http/server.h"
 #include "ledger/ledger.h"
 #include "protocol/v2.h"
@@ -33,7 +34,8 @@ struct Config {
   std::int64_t drain_us = 30 * us_per_second;  // For requests in flight when the server stops.
 
   http::ServerOptions http;
-  http::BackgroundOptions background;
+  grpc::ServerOptions grpc;
+  WorkQueueOptions background;
   protocol::DecodeOptions decode;
   serve::AdmissionOptions admission;
   serve::PoolOptions pool;
@@ -52,5 +54,7 @@ Result<void> read_config(std::string_view yaml, std::string_view file, Config& c
 
 // "HOST:PORT", "[::1]:PORT" or ":PORT" (all addresses).
 Result<void> apply_listen(std::string_view listen, http::ServerOptions& options);
+// The same for gRPC, or "off".
+Result<void> apply_grpc_listen(std::string_view listen, grpc::ServerOptions& options);
 
 }  // namespace weir::config

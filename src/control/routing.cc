@@ -62,6 +62,7 @@ serve::Lane make_lane(
   lane.arm = arm;
   lane.requests_ok = with_status("ok");
   lane.requests_failed = with_status("error");
+  lane.requests_cancelled = with_status("cancelled");
   lane.rows = registry.counter("weir_rows_total", "Rows of those requests.", labels);
   lane.latency = registry.histogram(
       "weir_request_duration_seconds",

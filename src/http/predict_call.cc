@@ -1,7 +1,5 @@
 #include "http/predict_call.h"
 
-#include <charconv>
-
 #include "http/respond.h"
 #include "http/url.h"
 
@@ -34,17 +32,7 @@ Result<void> PredictCall::begin(
     endpoint = name_;
   }
   pinned.reset();
-  if (!version.empty()) {
-    std::uint32_t number = 0;
-    const char* end = version.data() + version.size();
-    const auto [rest, error] = std::from_chars(version.data(), end, number);
-    if (error != std::errc() || rest != end) {
-      return fail(
-          Code::not_found, "model '{}' has no version '{}'; versions are numbers", endpoint, version
-      );
-    }
-    pinned = number;
-  }
+  if (!version.empty()) TRY(pin(version));
   received_ns = exchange.request().received_ns;
   readable_ns = exchange.request().readable_ns;
   loop = exchange.loop().index();

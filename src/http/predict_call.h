@@ -27,6 +27,7 @@ class PredictCall final : public serve::Call {
   void answer() override;
   void refuse(const Error& error) override;
   void complete() override;
+  bool is_abandoned() const override { return !exchange_->is_connected(); }
   std::string_view metadata(std::string_view name) const override;
 
  private:

@@ -50,6 +50,7 @@ constexpr std::array<Named, 30> phrases = {{
 int http_status(Code code, Surface surface) {
   switch (code) {
     case Code::invalid_argument:
+    case Code::cancelled:  // Nobody is left to read it.
       return 400;
     case Code::not_found:
       return 404;

@@ -27,6 +27,14 @@ void respond_not_found(Exchange& exchange) {
   );
 }
 
+void respond_document(Exchange& exchange, const Result<std::string>& document) {
+  if (document) {
+    respond_json(exchange, 200, *document);
+  } else {
+    respond_error(exchange, document.error());
+  }
+}
+
 // False after a 405 that names the right verb.
 bool check_method(Exchange& exchange, Method wanted) {
   const Method method = exchange.request().method;
@@ -85,7 +93,8 @@ V2::V2(
 void V2::handle(Exchange& exchange) {
   std::string_view path = exchange.request().path;
   if (path == "/v2/models/stats") {
-    if (check_method(exchange, Method::get)) respond_json(exchange, 200, all_statistics(routes_));
+    if (!check_method(exchange, Method::get)) return;
+    respond_document(exchange, model_document(routes_, {}, {}, "stats"));
     return;
   }
   if (path.starts_with(models_prefix)) {
@@ -120,7 +129,8 @@ void V2::infer(Exchange& exchange, const ModelPath& path) {
 
 void V2::handle_server(Exchange& exchange, std::string_view rest) {
   if (rest.empty() || rest == "/") {
-    if (check_method(exchange, Method::get)) respond_json(exchange, 200, server_metadata());
+    if (!check_method(exchange, Method::get)) return;
+    respond_json(exchange, 200, protocol::encode_server_metadata(control::server_metadata()));
     return;
   }
   if (rest != "/health/live" && rest != "/health/ready") {
@@ -142,12 +152,7 @@ void V2::handle_model(Exchange& exchange, const ModelPath& path) {
     respond_error(exchange, name.error());
     return;
   }
-  const auto document = model_document(routes_, *name, path.version, path.operation);
-  if (!document) {
-    respond_error(exchange, document.error());
-    return;
-  }
-  respond_json(exchange, 200, *document);
+  respond_document(exchange, model_document(routes_, *name, path.version, path.operation));
 }
 
 void V2::handle_repository(Exchange& exchange, std::string_view rest) {
@@ -174,13 +179,19 @@ void V2::handle_repository(Exchange& exchange, std::string_view rest) {
   }
 }
 
+Result<void> V2::load(const std::string& name, const protocol::RepositoryRequest& request) {
+  return control::load_model(controller_, name, TRY(decode_files(request)));
+}
+
 void V2::index(Exchange& exchange) {
   const auto ready_only = protocol::decode_repository_index(exchange.request().body);
   if (!ready_only) {
     respond_error(exchange, ready_only.error());
     return;
   }
-  respond_json(exchange, 200, repository_index(controller_.list(), *ready_only));
+  const auto endpoints = controller_.list();
+  const auto entries = control::repository_index(endpoints, *ready_only);
+  respond_json(exchange, 200, protocol::encode_repository_index(entries));
 }
 
 void V2::load(Exchange& exchange, std::string name) {
@@ -192,8 +203,7 @@ void V2::load(Exchange& exchange, std::string name) {
   background_.run(
       exchange,
       [this, name = std::move(name), request = *std::move(request)]() -> Background::Answer {
-        Result<void> loaded =
-            request.files.empty() ? controller_.load(name) : load_files(controller_, name, request);
+        Result<void> loaded = load(name, request);
         return [loaded = std::move(loaded)](Exchange& answered) {
           if (!loaded) {
             respond_error(answered, loaded.error());

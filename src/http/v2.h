@@ -10,6 +10,7 @@
 #include "http/background.h"
 #include "http/server.h"
 #include "protocol/v2.h"
+#include "protocol/v2_documents.h"
 #include "serve/predictor.h"
 
 // The V2 protocol over REST: finds out what a request wants and hands it on. Predictions go to the
@@ -51,6 +52,7 @@ class V2 {
   void handle_model(Exchange& exchange, const ModelPath& path);
   void handle_repository(Exchange& exchange, std::string_view rest);
   void load(Exchange& exchange, std::string name);
+  Result<void> load(const std::string& name, const protocol::RepositoryRequest& request);
   void unload(Exchange& exchange, std::string name);
   void index(Exchange& exchange);
 

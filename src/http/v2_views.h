@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "control/controller.h"
+#include "control/v2_views.h"
 #include "protocol/v2_documents.h"
 #include "serve/routes.h"
 
@@ -13,11 +13,8 @@
 
 namespace weir::http {
 
-std::string server_metadata();
-
-// `operation` is "", "ready", "config" or "stats". Without a version: the primary one, and for
-// stats all loaded ones. Unknown names and versions are not_found; ready of an unready one is
-// unavailable.
+// `operation` is "", "ready", "config" or "stats"; see control/v2_views.h. Statistics without a
+// name are those of every endpoint.
 Result<std::string> model_document(
     const serve::Routes& routes,
     std::string_view name,
@@ -25,17 +22,7 @@ Result<std::string> model_document(
     std::string_view operation
 );
 
-// Of every loaded version of every endpoint.
-std::string all_statistics(const serve::Routes& routes);
-
-std::string repository_index(const std::vector<control::EndpointView>& endpoints, bool ready_only);
-
-// A load that brings the model's files along: `file:1/model.onnx`. It is deployed at once, the old
-// version stays warm.
-Result<void> load_files(
-    control::Controller& controller,
-    const std::string& name,
-    const protocol::RepositoryRequest& request
-);
+// The files of a load, out of their base64.
+Result<std::vector<control::ModelFile>> decode_files(const protocol::RepositoryRequest& request);
 
 }  // namespace weir::http

@@ -74,6 +74,8 @@ bool has_nan(std::span<const T> elements) {
   return found;
 }
 
+}  // namespace
+
 bool has_missing(const Tensor& tensor) {
   switch (tensor.datatype()) {
     case DataType::fp16:
@@ -88,8 +90,6 @@ bool has_missing(const Tensor& tensor) {
       return false;
   }
 }
-
-}  // namespace
 
 Result<void> fill_from_binary(
     std::string_view bytes, DataType datatype, const Shape& shape, InputTensor& input

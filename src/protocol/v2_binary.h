@@ -25,6 +25,9 @@ Result<void> fill_from_binary(
     InputTensor& input
 );
 
+// Whether a NaN is among the elements; never for types other than floating-point ones.
+bool has_missing(const tensor::Tensor& tensor);
+
 // How many bytes append_binary() adds.
 std::uint64_t binary_size(const tensor::Tensor& tensor);
 // Requires: no element of a BYTES tensor is longer than 4 GiB - 1.

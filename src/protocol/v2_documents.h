@@ -62,8 +62,8 @@ std::string encode_model_configuration(const ModelConfiguration& model);
 // POST /v2/repository/index
 struct RepositoryEntry {
   std::string_view name;
-  std::string_view version;  // Left out when empty.
-  std::string_view state;    // READY, LOADING, UNLOADING, UNAVAILABLE
+  std::string version;     // Left out when empty.
+  std::string_view state;  // READY, LOADING, UNLOADING, UNAVAILABLE
   std::string_view reason;
 };
 std::string encode_repository_index(const std::vector<RepositoryEntry>& entries);

@@ -1,12 +1,12 @@
 #include "protocol/v2_json.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "protocol/json_reader.h"
+#include "protocol/request_checks.h"
 #include "protocol/v2_binary.h"
 #include "protocol/v2_data.h"
 #include "protocol/v2_fields.h"
@@ -111,11 +111,7 @@ class RequestDecoder {
     TRY(want(reader_, JsonKind::array, {}, "inputs"));
     reader_.begin();
     while (reader_.next_element()) {
-      if (request_.input_count == options_.max_inputs) {
-        return fail(
-            Code::invalid_argument, "the request has more than {} inputs", options_.max_inputs
-        );
-      }
+      TRY(check_input_count(request_, options_));
       const Place place{"input", {}, request_.input_count};
       TRY(want(reader_, JsonKind::object, place, "inputs"));
       TRY(decode_input(request_.add_input(), place));
@@ -134,7 +130,7 @@ class RequestDecoder {
     }
     if (reader_.has_failed()) return malformed(reader_);
     TRY(check_complete(fields, place));
-    TRY(check_unique(input));
+    TRY(check_input_is_new(request_));
     if (fields.early_data) {
       return decode_data(*fields.early_data, *fields.datatype, *fields.shape, fields.count, input);
     }
@@ -172,37 +168,10 @@ class RequestDecoder {
     reader_.begin();
     while (reader_.next_element()) {
       const std::int64_t size = TRY(read_integer(reader_, place, "shape"));
-      if (size < 0) {
-        return fail(
-            Code::invalid_argument,
-            "{}: dimension {} of the shape is {}; a request gives the actual size",
-            to_string(place),
-            shape.rank(),
-            size
-        );
-      }
-      if (!shape.push_back(size)) {
-        return fail(
-            Code::invalid_argument,
-            "{}: the shape has more than {} dimensions",
-            to_string(place),
-            Shape::max_rank
-        );
-      }
+      TRY(add_dimension(size, place, shape));
     }
     if (reader_.has_failed()) return malformed(reader_);
-    const auto count = shape.element_count();
-    if (!count || static_cast<std::uint64_t>(*count) > elements_left_) {
-      return fail(
-          Code::invalid_argument,
-          "{}: shape {} is too large; the inputs of a request have at most {} elements together",
-          to_string(place),
-          to_string(shape),
-          options_.max_elements
-      );
-    }
-    fields.count = static_cast<std::size_t>(*count);
-    elements_left_ -= fields.count;
+    fields.count = TRY(take_elements(shape, place, options_, elements_left_));
     fields.shape = shape;
     return {};
   }
@@ -213,16 +182,7 @@ class RequestDecoder {
     TRY(want(reader_, JsonKind::string, place, "datatype"));
     std::string_view name;
     if (!reader_.string(name)) return malformed(reader_);
-    fields.datatype = tensor::parse_datatype(name);
-    if (!fields.datatype) {
-      return fail(
-          Code::invalid_argument,
-          "{}: datatype '{}' is unknown; use BOOL, UINT8, UINT16, UINT32, UINT64, INT8, INT16, "
-          "INT32, INT64, FP16, BF16, FP32, FP64 or BYTES",
-          to_string(place),
-          name.substr(0, 64)
-      );
-    }
+    fields.datatype = TRY(read_datatype(name, place));
     return {};
   }
 
@@ -242,25 +202,6 @@ class RequestDecoder {
       }
     }
     if (reader_.has_failed()) return malformed(reader_);
-    return {};
-  }
-
-  // Parameters that would change the meaning of a tensor may not be passed over.
-  static Result<void> refuse_unsupported(std::string_view name, const Place& place) {
-    if (name.starts_with("shared_memory_")) {
-      return fail(
-          Code::invalid_argument,
-          "{}: shared memory is not supported; send the data in the request",
-          to_string(place)
-      );
-    }
-    if (name == "classification") {
-      return fail(
-          Code::invalid_argument,
-          "{}: the parameter 'classification' is not supported; ask for the plain output",
-          to_string(place)
-      );
-    }
     return {};
   }
 
@@ -292,15 +233,6 @@ class RequestDecoder {
     return {};
   }
 
-  Result<void> check_unique(const InputTensor& input) const {
-    for (std::size_t index = 0; index + 1 < request_.input_count; ++index) {
-      if (request_.inputs[index].name == input.name) {
-        return fail(Code::invalid_argument, "input '{}' is given twice", input.name);
-      }
-    }
-    return {};
-  }
-
   Result<void> take_binary(InputTensor& input, const InputFields& fields) {
     const std::uint64_t size = *fields.binary_bytes;
     if (size > binary_->size()) {
@@ -323,11 +255,7 @@ class RequestDecoder {
     reader_.begin();
     while (reader_.next_element()) {
       const Place place{"output", {}, request_.outputs.size()};
-      if (place.index == options_.max_inputs) {
-        return fail(
-            Code::invalid_argument, "the request asks for more than {} outputs", options_.max_inputs
-        );
-      }
+      TRY(check_output_count(request_, options_));
       TRY(want(reader_, JsonKind::object, place, "outputs"));
       TRY(decode_output(request_.outputs.emplace_back(), place));
     }
@@ -356,11 +284,7 @@ class RequestDecoder {
     if (output.name.empty()) {
       return fail(Code::invalid_argument, "{} has no 'name'", to_string(place));
     }
-    const auto same = [&](const RequestedOutput& other) { return other.name == output.name; };
-    if (std::ranges::count_if(request_.outputs, same) > 1) {
-      return fail(Code::invalid_argument, "output '{}' is asked for twice", output.name);
-    }
-    return {};
+    return check_output_is_new(request_);
   }
 
   Result<void> decode_output_parameters(RequestedOutput& output, const Place& place) {

@@ -43,6 +43,12 @@ class Call : public model::Inference {
   // A header or gRPC metadata entry by name, any letter case; empty when absent.
   virtual std::string_view metadata(std::string_view name) const = 0;
 
+  // The client has gone: nobody waits for the answer any more.
+  virtual bool is_abandoned() const { return false; }
+
+  // Sets `pinned` from the version in a path or message, for the endpoint that is set.
+  Result<void> pin(std::string_view version);
+
   // --- the way ------------------------------------------------------------------------------
   protocol::PredictRequest request;
   protocol::PredictResponse response;

@@ -17,6 +17,11 @@ std::uint32_t random_place() {
   return static_cast<std::uint32_t>(random64() % rollout::whole_ppm);
 }
 
+// Not a failure of the model: it is counted on its own.
+tl::unexpected<Error> abandoned() {
+  return fail(Code::cancelled, "the client has gone before the answer");
+}
+
 }  // namespace
 
 void Predictor::start(Call& call) {
@@ -78,6 +83,7 @@ Result<model::Progress> Predictor::begin(Call& call) {
       call.arrived + (call.decoded_ns - call.received_ns) / 1000 > call.deadline) {
     return fail(Code::deadline, "the request's timeout passed before the model could start");
   }
+  if (call.is_abandoned()) return abandoned();
   if (!version.enter()) {
     return fail(
         Code::exhausted,
@@ -93,6 +99,7 @@ Result<model::Progress> Predictor::begin(Call& call) {
 
 void Predictor::finish(Call& call) {
   call.inferred_ns = monotonic_ns();
+  if (call.status && call.is_abandoned()) call.status = abandoned();
   if (call.step == Call::Step::inferring) call.lane->version->leave();
   if (call.lane != nullptr) {
     decide(call);
@@ -241,10 +248,19 @@ std::optional<Recorder::Ticket> Predictor::record(Call& call) {
 void Predictor::count(Call& call) const {
   const Lane& lane = *call.lane;
   const std::int64_t total_ns = call.inferred_ns - call.received_ns;
-  (call.status ? lane.requests_ok : lane.requests_failed)->add();
+  const bool is_cancelled = !call.status && call.status.error().code == Code::cancelled;
+  if (is_cancelled) {
+    lane.requests_cancelled->add();
+  } else {
+    (call.status ? lane.requests_ok : lane.requests_failed)->add();
+  }
   lane.rows->add(call.rows);
   lane.latency->observe(total_ns);
   VersionStatistics& statistics = lane.version->statistics();
+  if (is_cancelled) {
+    statistics.cancelled.add(total_ns);
+    return;
+  }
   if (!call.status) {
     statistics.fail.add(total_ns);
     return;

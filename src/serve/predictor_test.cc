@@ -44,7 +44,10 @@ class TestCall final : public Call {
     return name == "weir-routing-key" ? key_header : std::string_view();
   }
 
+  bool is_abandoned() const override { return has_left; }
+
   bool decode_fails = false;
+  bool has_left = false;
   std::string_view key_header;
   float value = 0;
   std::string answered_arm;
@@ -106,6 +109,7 @@ class PredictorTest : public testing::Test {
     lane.arm = arm;
     lane.requests_ok = registry.counter("ok_total", "ok");
     lane.requests_failed = registry.counter("failed_total", "failed");
+    lane.requests_cancelled = registry.counter("cancelled_total", "cancelled");
     lane.rows = registry.counter("rows_total", "rows");
     lane.latency = registry.histogram("latency_seconds", "latency");
     return lane;
@@ -250,6 +254,29 @@ TEST_F(PredictorTest, ADeadlineThatHasPassedIsRefusedBeforeTheModelRuns) {
   predictor.start(call);
   EXPECT_EQ(call.refused->code, Code::deadline);
   EXPECT_EQ(one.session->calls, 0);
+}
+
+TEST_F(PredictorTest, AClientThatHasGoneCostsNoExecutionAndIsNoFailure) {
+  const TestVersion one = make_test_version(1);
+  publish({.primary = lane(one, rollout::Arm::primary)});
+  TestCall gone(predictor, 1, 2);
+  gone.has_left = true;
+  predictor.start(gone);
+  EXPECT_EQ(gone.refused->code, Code::cancelled);
+  EXPECT_EQ(one.session->calls, 0);
+  TestCall leaving(predictor, 1, 2);
+  one.session->before_run = [&] { leaving.has_left = true; };
+  predictor.start(leaving);
+  EXPECT_EQ(leaving.refused->code, Code::cancelled);
+  EXPECT_EQ(one.session->calls, 1);
+  EXPECT_EQ(one.version->in_flight(), 0U);
+  EXPECT_EQ(admission.in_flight(), 0U);
+  const VersionStatistics& statistics = one.version->statistics();
+  EXPECT_EQ(statistics.cancelled.count, 2U);
+  EXPECT_EQ(statistics.fail.count, 0U);
+  EXPECT_EQ(statistics.success.count, 0U);
+  EXPECT_EQ(registry.counter("cancelled_total", "cancelled")->value(), 2U);
+  EXPECT_EQ(registry.counter("failed_total", "failed")->value(), 0U);
 }
 
 TEST_F(PredictorTest, LimitsOfServerAndVersionAreReported) {

@@ -24,6 +24,7 @@ struct Lane {
   rollout::Arm arm = rollout::Arm::primary;
   std::shared_ptr<metrics::Counter> requests_ok;
   std::shared_ptr<metrics::Counter> requests_failed;
+  std::shared_ptr<metrics::Counter> requests_cancelled;  // Their clients have gone.
   std::shared_ptr<metrics::Counter> rows;
   std::shared_ptr<metrics::Histogram> latency;  // Shadows: time inside the model only.
 };

@@ -50,7 +50,7 @@ struct VersionStatistics {
   DurationCounter compute_input;
   DurationCounter compute_infer;
   DurationCounter compute_output;
-  std::atomic<std::uint64_t> cancelled{0};
+  DurationCounter cancelled;  // Their clients have gone; neither success nor fail.
   // Further batch sizes than this are counted above, but not listed one by one.
   static constexpr std::size_t max_batch_sizes = 32;
   std::array<BatchSize, max_batch_sizes> batch_sizes;

@@ -58,6 +58,8 @@ class Server:
         self.host, port = address.rsplit(":", 1)
         self.port = int(port)
         self.url = f"http://{address}"
+        # HOST:PORT for clients of gRPC; None when it is switched off.
+        self.grpc = line.split("gRPC on ")[1].split(",")[0] if "gRPC on " in line else None
 
     def log(self):
         return self.log_path.read_text(errors="replace")

@@ -1,0 +1,93 @@
+#include "grpc/prediction.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+#include "protocol/v2_protobuf.h"
+
+namespace weir::grpc {
+namespace {
+
+// Larger answers are handed to the library instead of being copied.
+constexpr std::size_t max_copied_bytes = 16 * 1024;
+
+// 0 = none.
+Moment deadline_of(const ::grpc::ServerContext& context) {
+  const gpr_timespec given = context.raw_deadline();
+  if (gpr_time_cmp(given, gpr_inf_future(given.clock_type)) == 0) return 0;
+  const gpr_timespec time = gpr_convert_clock_type(given, GPR_CLOCK_REALTIME);
+  return time.tv_sec * us_per_second + time.tv_nsec / 1000;
+}
+
+}  // namespace
+
+::grpc::Slice to_slice(::grpc::ByteBuffer& message) {
+  ::grpc::Slice slice;
+  if (message.TrySingleSlice(&slice).ok() || message.DumpToSingleSlice(&slice).ok()) return slice;
+  return {};
+}
+
+::grpc::Slice take_slice(std::string& bytes) {
+  if (bytes.size() <= max_copied_bytes) return {bytes.data(), bytes.size()};
+  auto* const owned = new std::string(std::move(bytes));
+  bytes = std::string();
+  return {
+      owned->data(),
+      owned->size(),
+      [](void* text) { delete static_cast<std::string*>(text); },
+      owned};
+}
+
+void Prediction::begin(const ::grpc::ServerContext& context, ::grpc::ByteBuffer& message) {
+  clear_way();
+  received_ns = monotonic_ns();
+  arrived = now_us();
+  context_ = &context;
+  pinned.reset();
+  is_abandoned_ = false;
+  bytes_ = to_slice(message);
+  if (const Result<void> named = read_name(); !named) {
+    refuse(named.error());
+    return;
+  }
+  worker_.shared().sources.predictor.start(*this);
+}
+
+Result<void> Prediction::read_name() {
+  const auto model = TRY(protocol::read_model_name(view(bytes_), worker_.shared().sources.decode));
+  endpoint = model.name;
+  if (model.version.empty()) return {};
+  return pin(model.version);
+}
+
+Result<void> Prediction::decode() {
+  TRY(protocol::decode_infer_request(view(bytes_), worker_.shared().sources.decode, request));
+  deadline = deadline_of(*context_);
+  if (request.timeout_us) {
+    const Moment own = arrived + *request.timeout_us;
+    deadline = deadline == 0 ? own : std::min(deadline, own);
+  }
+  return {};
+}
+
+Result<void> Prediction::encode(std::string& message) {
+  return protocol::encode_infer_response(response, message);
+}
+
+void Prediction::complete() {
+  worker_.post(alarm_, resumed_);
+}
+
+void Prediction::resume(bool) {
+  worker_.shared().sources.predictor.resume(*this);
+}
+
+std::string_view Prediction::metadata(std::string_view name) const {
+  const auto& all = context_->client_metadata();
+  const auto found = all.find(::grpc::string_ref(name.data(), name.size()));
+  if (found == all.end()) return {};
+  return {found->second.data(), found->second.size()};
+}
+
+}  // namespace weir::grpc
