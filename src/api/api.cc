@@ -156,6 +156,21 @@ bool Api::is_authorised(const Request& request) const {
   return is_bearer_of(request.header("authorization"), options_.token);
 }
 
+std::optional<http::Admission> Api::refuse_too_many(const Request& head) const {
+  serve::RateLimit& limit = *sources_.rate_limit;
+  const std::string_view header = serve::client_header(limit.options());
+  std::string_view client = header.empty() ? std::string_view() : head.header(header);
+  if (client.empty()) client = head.peer.substr(0, head.peer.rfind(':'));
+  const auto wait_ns = limit.wait_ns(client, head.received_ns);
+  if (!wait_ns) return std::nullopt;
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  return http::Admission{
+      .status = 429,
+      .message =
+          "too many requests from this client (rate_limit); wait as long as Retry-After says",
+      .retry_after_s = (*wait_ns + second_ns - 1) / second_ns};
+}
+
 http::Admission Api::admit(const Request& head, std::uint64_t) {
   if (!is_authorised(head)) {
     return {
@@ -163,6 +178,10 @@ http::Admission Api::admit(const Request& head, std::uint64_t) {
         .message =
             "a token is wanted: send 'Authorization: Bearer TOKEN' (the CLI takes "
             "--token-file or WEIR_TOKEN)"};
+  }
+  // Control, health and metrics are wanted most when clients send too much.
+  if (sources_.rate_limit != nullptr && head.path.starts_with("/v2/models/")) {
+    if (const auto refusal = refuse_too_many(head)) return *refusal;
   }
   if (is_control(head)) {
     if (head.path.ends_with("/deploy")) return {.max_body_bytes = options_.max_artifact_bytes};
@@ -181,13 +200,17 @@ http::Admission Api::admit(const Request& head, std::uint64_t) {
 void Api::handle(Exchange& exchange) {
   const Request& request = exchange.request();
   const bool is_read = request.method == Method::get || request.method == Method::head;
-  if (request.path.starts_with("/v2")) {
+  if ((request.path == "/metrics" || request.path == "/") && !is_read) {
+    http::respond_not_allowed(exchange, "GET, HEAD");
+  } else if (request.path == "*") {
+    http::respond_not_allowed(exchange, "GET, HEAD, POST, PUT, DELETE");  // OPTIONS of the server.
+  } else if (request.path.starts_with("/v2")) {
     v2_.handle(exchange);
   } else if (is_control(request)) {
     handle_control(exchange);
-  } else if (request.path == "/metrics" && is_read) {
+  } else if (request.path == "/metrics") {
     exchange.respond(200, metrics::Registry::content_type, sources_.registry.text());
-  } else if (request.path == "/" && is_read) {
+  } else if (request.path == "/") {
     exchange.respond(
         200,
         "text/plain; charset=utf-8",
@@ -216,6 +239,7 @@ void Api::handle_control(Exchange& exchange) {
     if (route.method != request.method &&
         !(route.method == Method::get && request.method == Method::head)) {
       allowed += (allowed.empty() ? "" : ", ") + std::string(to_string(route.method));
+      if (route.method == Method::get) allowed += ", HEAD";
       continue;
     }
     std::vector<std::string> names;
@@ -240,12 +264,7 @@ void Api::handle_control(Exchange& exchange) {
     );
     return;
   }
-  exchange.respond(
-      405,
-      "application/json",
-      http::error_body(fmt::format("'{}' takes {}", request.path, allowed)),
-      fmt::format("Allow: {}\r\n", allowed)
-  );
+  http::respond_not_allowed(exchange, allowed);
 }
 
 void Api::show_openapi(Exchange& exchange) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,6 +57,8 @@ class Api final : public http::Handler {
   static const std::vector<Route>& routes();
 
   bool is_authorised(const http::Request& request) const;
+  // Nothing when the client may ask.
+  std::optional<http::Admission> refuse_too_many(const http::Request& head) const;
   void handle_control(http::Exchange& exchange);
 
   void show_openapi(http::Exchange& exchange);

@@ -248,7 +248,9 @@ void show_versions(
       [](const Version& version) { return number(version.meter().late.load()); });
 }
 
-void show_server(Callbacks& callbacks, Registry& registry, const http::Server& server) {
+void show_server(
+    Callbacks& callbacks, Registry& registry, const Sources& sources, const http::Server& server
+) {
   add_value(callbacks, registry, Kind::gauge, "weir_http_connections", "Open connections.", [&] {
     return number(server.counts().connections_open);
   });
@@ -264,15 +266,24 @@ void show_server(Callbacks& callbacks, Registry& registry, const http::Server& s
       Kind::counter,
       "weir_http_refused_total",
       "Connections and requests that never reached a handler, by reason.",
-      [&] {
+      [&server, limit = sources.rate_limit] {
         const http::ServerCounts counts = server.counts();
         return std::vector<Sample>{
             {{{"reason", "connections"}}, number(counts.connections_refused)},
             {{{"reason", "malformed"}}, number(counts.malformed)},
             {{{"reason", "timeout"}}, number(counts.timeouts)},
+            {{{"reason", "rate_limit"}}, number(limit == nullptr ? 0 : limit->refused())},
         };
       }
   ));
+  add_value(
+      callbacks,
+      registry,
+      Kind::counter,
+      "weir_access_log_dropped_total",
+      "Lines of the access log that its queue or its file had no room for.",
+      [&] { return number(server.counts().access_log_dropped); }
+  );
 }
 
 }  // namespace
@@ -285,7 +296,7 @@ Callbacks show_metrics(Registry& registry, const Sources& sources, const http::S
   show_comparisons(callbacks, registry, sources.comparison);
   show_feedback(callbacks, registry, sources);
   show_versions(callbacks, registry, sources.controller);
-  show_server(callbacks, registry, server);
+  show_server(callbacks, registry, sources, server);
   add_value(
       callbacks,
       registry,

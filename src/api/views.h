@@ -10,6 +10,7 @@
 #include "metrics/registry.h"
 #include "serve/admission.h"
 #include "serve/comparison.h"
+#include "serve/rate_limit.h"
 #include "serve/recorder.h"
 #include "serve/routes.h"
 #include "serve/shadows.h"
@@ -29,6 +30,7 @@ struct Sources {
   serve::Shadows& shadows;
   serve::Comparison& comparison;
   metrics::Registry& registry;
+  serve::RateLimit* rate_limit = nullptr;  // Null when there is none.
 };
 
 // EndpointStatus: versions, arms with counts and latency, rollout, comparisons, feedback.

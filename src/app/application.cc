@@ -1,8 +1,10 @@
 #include "app/application.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include <poll.h>
@@ -12,6 +14,7 @@
 #include "api/api.h"
 #include "api/exports.h"
 #include "api/metrics.h"
+#include "app/handover.h"
 #include "base/log.h"
 #include "grpc/server.h"
 #include "http/v2.h"
@@ -28,6 +31,33 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int tick_ms = 1000;
+constexpr int lease_poll_ms = 10;
+
+// Why the server stops waiting.
+enum class End : std::uint8_t { stopped, handed_over, time_is_up };
+
+// The lease of the data folder, which the server before this one may hold for a little longer.
+Result<store::Lease> acquire_lease(const ApplicationOptions& options) {
+  const std::int64_t until_ns = monotonic_ns() + options.lease_wait_us * 1000;
+  while (true) {
+    auto lease = store::acquire_lease(options.config.data, options.command_line);
+    const bool may_wait = !lease && lease.error().code == Code::conflict;
+    if (!may_wait || monotonic_ns() >= until_ns) return lease;
+    ::poll(nullptr, 0, lease_poll_ms);
+  }
+}
+
+void set_event(int descriptor) {
+  const std::uint64_t one = 1;
+  const ssize_t written = ::write(descriptor, &one, sizeof(one));
+  static_cast<void>(written);  // The event is already set when this fails.
+}
+
+void clear_event(int descriptor) {
+  std::uint64_t count = 0;
+  const ssize_t got = ::read(descriptor, &count, sizeof(count));
+  static_cast<void>(got);  // It was not set when this fails.
+}
 
 table::WorkerOptions with_temp_folder(table::WorkerOptions options, const std::string& data) {
   if (options.temp_folder.empty()) options.temp_folder = fs::absolute(fs::path(data) / "temp");
@@ -77,6 +107,7 @@ struct Application::Parts {
   serve::Routes routes;
   serve::Admission admission;
   serve::Pool pool;
+  std::unique_ptr<serve::RateLimit> rate_limit;
   serve::Comparison comparison;
   std::unique_ptr<serve::Recorder> recorder;
   std::unique_ptr<serve::Shadows> shadows;
@@ -95,9 +126,12 @@ struct Application::Parts {
   std::vector<metrics::Registry::Callback> callbacks;
   std::vector<std::string> notices;
   int stop_event = -1;
+  int reload_event = -1;
+  std::optional<Handover> handover;
 
   ~Parts() {
     if (stop_event >= 0) ::close(stop_event);
+    if (reload_event >= 0) ::close(reload_event);
   }
 
   Result<void> open_storage();
@@ -105,6 +139,8 @@ struct Application::Parts {
   Result<void> open_surface();
   Result<void> open_grpc();
   void stop_servers();
+  Result<End> wait(std::int64_t most_us);
+  void reload(bool is_asked);
 };
 
 Result<void> Application::Parts::open_storage() {
@@ -151,6 +187,9 @@ Result<void> Application::Parts::open_models() {
 }
 
 Result<void> Application::Parts::open_surface() {
+  if (config.rate_limit.per_second > 0) {
+    rate_limit = std::make_unique<serve::RateLimit>(config.rate_limit);
+  }
   v2 = std::make_unique<http::V2>(
       http::V2Options{.decode = config.decode, .is_accepting = &is_accepting},
       *predictor,
@@ -168,6 +207,7 @@ Result<void> Application::Parts::open_surface() {
       .shadows = *shadows,
       .comparison = comparison,
       .registry = registry,
+      .rate_limit = rate_limit.get(),
   };
   api::ApiOptions api_options{
       .token = options.token,
@@ -188,7 +228,9 @@ Result<void> Application::Parts::open_surface() {
   if (config.grpc.enabled) TRY(open_grpc());
   callbacks = api::show_metrics(registry, sources, *server);
   stop_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (stop_event < 0) return tl::unexpected(system_error("make", "an event"));
+  reload_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (stop_event < 0 || reload_event < 0) return tl::unexpected(system_error("make", "an event"));
+  handover = TRY(Handover::open(config.data));
   return {};
 }
 
@@ -218,7 +260,7 @@ void Application::Parts::stop_servers() {
 Application::Application(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Result<std::unique_ptr<Application>> Application::create(ApplicationOptions options) {
-  auto lease = TRY(store::acquire_lease(options.config.data, options.command_line));
+  auto lease = TRY(acquire_lease(options));
   auto parts = std::make_unique<Parts>(std::move(options), std::move(lease));
   TRY(parts->open_storage());
   TRY(parts->open_models());
@@ -243,21 +285,61 @@ const std::vector<std::string>& Application::notices() const {
 Result<void> Application::run() {
   TRY(parts_->server->run());
   if (parts_->grpc_server) parts_->grpc_server->run();
-  pollfd waiting{.fd = parts_->stop_event, .events = POLLIN, .revents = 0};
-  while (true) {
-    const int ready = ::poll(&waiting, 1, tick_ms);
-    if (ready > 0) break;
-    if (ready < 0 && errno != EINTR) return tl::unexpected(system_error("wait for", "the end"));
-    parts_->controller->tick(now_us());
-  }
+  const End end = TRY(parts_->wait(INT64_MAX));
+  parts_->is_accepting = false;
+  parts_->server->retire();
+  // Whoever balances load sees that this server is not ready and sends no more; who takes over is
+  // there already.
+  if (end == End::stopped) TRY(parts_->wait(parts_->config.drain_delay_us));
   parts_->stop_servers();
   return {};
 }
 
 void Application::stop() {
-  const std::uint64_t one = 1;
-  const ssize_t written = ::write(parts_->stop_event, &one, sizeof(one));
-  static_cast<void>(written);  // The event is already set when this fails.
+  set_event(parts_->stop_event);
+}
+
+void Application::reload() {
+  set_event(parts_->reload_event);
+}
+
+// Ticks until somebody says stop or takes over, but not longer than this.
+Result<End> Application::Parts::wait(std::int64_t most_us) {
+  const std::int64_t begin_ns = monotonic_ns();
+  while (true) {
+    const std::int64_t left_us = most_us - (monotonic_ns() - begin_ns) / 1000;
+    if (left_us <= 0) return End::time_is_up;
+    pollfd waiting[] = {
+        {.fd = stop_event, .events = POLLIN, .revents = 0},
+        {.fd = reload_event, .events = POLLIN, .revents = 0},
+        {.fd = handover->descriptor(), .events = POLLIN, .revents = 0},
+    };
+    const auto wait_ms = std::min<std::int64_t>(left_us / 1000 + 1, tick_ms);
+    const int ready = ::poll(waiting, std::size(waiting), static_cast<int>(wait_ms));
+    if (ready < 0 && errno != EINTR) return tl::unexpected(system_error("wait for", "the end"));
+    if (ready > 0 && waiting[0].revents != 0) {
+      clear_event(stop_event);
+      return End::stopped;
+    }
+    if (ready > 0 && waiting[2].revents != 0 && handover->give(server->listener())) {
+      LOG(info, "another server takes over the port");
+      return End::handed_over;
+    }
+    if (ready > 0 && waiting[1].revents != 0) clear_event(reload_event);
+    reload(ready > 0 && waiting[1].revents != 0);
+    controller->tick(now_us());
+  }
+}
+
+// Certificates are also found by themselves when their files change.
+void Application::Parts::reload(bool is_asked) {
+  if (const auto reloaded = server->reload_certificate(!is_asked); !reloaded) {
+    LOG(error, "the certificate stays the old one: {}", reloaded.error().message);
+  }
+  if (!is_asked) return;
+  if (const auto reopened = server->reopen_access_log(); !reopened) {
+    LOG(error, "the access log stays the old one: {}", reopened.error().message);
+  }
 }
 
 }  // namespace weir::app

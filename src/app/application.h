@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,8 @@ struct ApplicationOptions {
   config::Config config;
   std::string token;         // That clients must send; empty = none.
   std::string command_line;  // For whoever finds the data folder taken.
+  // How long to wait until the server before this one has let go of the data folder; 0 = not.
+  std::int64_t lease_wait_us = 0;
 };
 
 // One thread makes, runs and destroys it.
@@ -33,8 +36,9 @@ class Application {
 
   // Serves until stop() is called from a signal handler or another thread.
   Result<void> run();
-  // Async-signal-safe.
+  // Both are async-signal-safe. The second reads certificates again and opens logs again.
   void stop();
+  void reload();
 
  private:
   struct Parts;

@@ -5,13 +5,18 @@
 #include <set>
 #include <thread>
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "app/application.h"
+#include "app/handover.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "cli/client.h"
 #include "config/config.h"
+#include "http/listener.h"
 #include "ledger/reader.h"
 #include "model/model_host.h"
 
@@ -22,6 +27,10 @@ Application* running = nullptr;
 
 void handle_stop(int) {
   if (running != nullptr) running->stop();
+}
+
+void handle_reload(int) {
+  if (running != nullptr) running->reload();
 }
 
 void set_level(const std::string& level) {
@@ -55,6 +64,13 @@ Result<void> apply_models(const std::vector<std::string>& given, config::Config&
   return {};
 }
 
+Result<void> check_readable(const std::string& name, const std::string& path) {
+  if (::access(path.c_str(), R_OK) == 0) return {};
+  Error error = system_error("read", path);
+  error.message = fmt::format("--model {}={}: {}", name, path, error.message);
+  return tl::unexpected(std::move(error));
+}
+
 bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address == "localhost" || address == "::1";
 }
@@ -67,6 +83,26 @@ Result<void> check_address(const std::string& address) {
       "WEIR_TOKEN), or listen on 127.0.0.1",
       address
   );
+}
+
+// The listening socket may come from a supervisor or from the server that this one succeeds. That
+// one ends then, so all that can be wrong with the rest is found before.
+Result<void> find_listener(const cli::ServeArguments& arguments, ApplicationOptions& options) {
+  config::Config& config = options.config;
+  if (config.http.tls.is_on()) TRY(net::read_tls_files(config.http.tls));
+  std::optional<int> descriptor = TRY(http::inherited_listener());
+  if (arguments.take_over) {
+    for (const auto& [name, path] : config.models) TRY(check_readable(name, path));
+    options.lease_wait_us = config.take_over_wait_us;
+    if (!descriptor) descriptor = TRY(take_listener(config.data));
+    if (!descriptor) LOG(info, "no server holds data folder '{}'; starting anew", config.data);
+  }
+  if (!descriptor) return {};
+  const http::Listener listener = TRY(http::Listener::adopt(*descriptor));
+  config.http.address = listener.address();
+  config.http.port = listener.port();
+  config.http.listener = ::fcntl(*descriptor, F_DUPFD_CLOEXEC, 3);
+  return {};
 }
 
 Result<ApplicationOptions> make_options(const cli::ServeArguments& arguments) {
@@ -87,10 +123,14 @@ Result<ApplicationOptions> make_options(const cli::ServeArguments& arguments) {
   if (arguments.threads > 0) config.http.threads = arguments.threads;
   if (!arguments.token_file.empty()) config.token_file = arguments.token_file;
   TRY(apply_models(arguments.models, config));
+  if (!arguments.access_log.empty()) config.http.access_log.path = arguments.access_log;
+  if (!arguments.tls_certificate.empty()) config.http.tls.certificate = arguments.tls_certificate;
+  if (!arguments.tls_key.empty()) config.http.tls.key = arguments.tls_key;
   options.token = TRY(cli::read_token(config.token_file));
   config.grpc.threads = config.http.threads;
   config.grpc.max_message_bytes = config.http.max_body_bytes;
   config.grpc.max_buffered_bytes = config.http.max_buffered_bytes;
+  TRY(find_listener(arguments, options));
   if (options.token.empty()) {
     TRY(check_address(config.http.address));
     if (config.grpc.enabled) TRY(check_address(config.grpc.address));
@@ -116,21 +156,25 @@ Result<int> run_serve(const cli::ServeArguments& arguments, const std::string& c
   ::mallopt(M_ARENA_MAX, 2);
   ApplicationOptions options = TRY(make_options(arguments));
   options.command_line = command_line;
-  const std::string address = options.config.http.address;
+  const std::string scheme = options.config.http.tls.is_on() ? "https" : "http";
+  const std::string& given = options.config.http.address;
+  const std::string address = given.find(':') == std::string::npos ? given : "[" + given + "]";
   const std::string grpc_address = options.config.grpc.address;
   const std::string data = options.config.data;
   const auto application = TRY(Application::create(std::move(options)));
   running = application.get();
   ::signal(SIGTERM, handle_stop);
   ::signal(SIGINT, handle_stop);
+  ::signal(SIGHUP, handle_reload);
   for (const std::string& notice : application->notices()) LOG(warning, "{}", notice);
   std::string grpc;
   if (const std::uint16_t port = application->grpc_port(); port != 0) {
     grpc = fmt::format(" gRPC on {}:{},", grpc_address, port);
   }
   fmt::print(
-      "weir {} serves on http://{}:{},{} data in {}\n",
+      "weir {} serves on {}://{}:{},{} data in {}\n",
       WEIR_VERSION,
+      scheme,
       address,
       application->port(),
       grpc,

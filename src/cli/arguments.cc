@@ -106,6 +106,10 @@ void Parser::add_server_commands() {
   serve.add_option("--threads", serve_.threads, "Event loops [one per core]")
       ->check(CLI::Range(1, 1024));
   serve.add_option("--token-file", serve_.token_file, "File with the token that clients must send");
+  serve.add_option("--tls-certificate", serve_.tls_certificate, "PEM file with the certificate");
+  serve.add_option("--tls-key", serve_.tls_key, "PEM file with its private key");
+  serve.add_option("--access-log", serve_.access_log, "File for a line an answer; -: stderr");
+  serve.add_flag("--take-over", serve_.take_over, "Succeed the server that holds the data folder");
   serve.add_option("--log-level", serve_.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();

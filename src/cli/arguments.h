@@ -28,6 +28,10 @@ struct ServeArguments {
   int threads = 0;                  // 0: of the configuration, else 1 per core.
   std::string token_file;
   std::string log_level = "info";
+  std::string access_log;  // A file or "-"; empty: of the configuration.
+  std::string tls_certificate;
+  std::string tls_key;
+  bool take_over = false;
 };
 struct WorkerArguments {};
 struct ModelHostArguments {};

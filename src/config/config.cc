@@ -1,5 +1,6 @@
 #include "config/config.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/file.h"
@@ -16,6 +17,72 @@ namespace {
 
 constexpr std::uint64_t many = 1'000'000'000;
 
+Result<void> read_access_log(const Node& node, http::AccessLogOptions& options) {
+  Fields fields(node, "access_log");
+  options.path = "-";
+  fields.text("path", options.path);
+  fields.number("sample", options.sample, 0, 1);
+  fields.bytes("queue_bytes", options.queue_max_bytes);
+  return fields.finish();
+}
+
+// `by: address`, `by: key`, or `header: NAME`.
+Result<void> read_rate_limit(const Node& node, serve::RateLimitOptions& options) {
+  using By = serve::RateLimitOptions::By;
+  constexpr double most = 1e9;
+  Fields fields(node, "rate_limit");
+  std::string by;
+  fields.text("by", by);
+  fields.text("header", options.header);
+  fields.number("per_second", options.per_second, 1e-6, most);
+  options.burst = std::max(options.per_second, 1.0);
+  fields.number("burst", options.burst, 1, most);
+  fields.count("max_clients", options.max_clients, 1, many);
+  if (options.per_second == 0) fields.fault(node, "'rate_limit' wants 'per_second'");
+  if (!by.empty() && by != "address" && by != "key") {
+    fields.fault(node, fmt::format("'by' is address or key, not '{}'; or give 'header'", by));
+  }
+  if (!by.empty() && !options.header.empty()) {
+    fields.fault(node, "'rate_limit' has one of 'by' and 'header'");
+  }
+  options.by = by == "key" ? By::key : options.header.empty() ? By::address : By::header;
+  return fields.finish();
+}
+
+Result<void> read_tls(const Node& node, net::TlsFiles& files) {
+  Fields fields(node, "tls");
+  fields.text("certificate", files.certificate);
+  fields.text("key", files.key);
+  if (files.certificate.empty() || files.key.empty()) {
+    fields.fault(node, "'tls' wants 'certificate' and 'key', two PEM files");
+  }
+  return fields.finish();
+}
+
+// The keys that are about clients and connections.
+Result<void> read_http(Fields& fields, Config& config) {
+  http::ServerOptions& http = config.http;
+  fields.count("threads", http.threads, 1, 1024);
+  fields.count("max_connections", http.max_connections, 1, many);
+  fields.bytes("max_body_bytes", http.max_body_bytes);
+  fields.bytes("max_buffered_bytes", http.max_buffered_bytes);
+  fields.bytes("max_head_bytes", http.max_head_bytes);
+  fields.bytes("compress_min_bytes", http.compress_min_bytes);
+  fields.duration_us("head_timeout", http.head_timeout_us);
+  fields.duration_us("body_timeout", http.body_timeout_us);
+  fields.duration_us("idle_timeout", http.idle_timeout_us);
+  fields.duration_us("write_timeout", http.write_timeout_us);
+  fields.duration_us("drain_delay", config.drain_delay_us);
+  fields.duration_us("drain", config.drain_us);
+  fields.duration_us("take_over_wait", config.take_over_wait_us);
+  fields.texts("cors_origins", http.cors.origins);
+  if (const Node* tls = fields.node("tls")) TRY(read_tls(*tls, http.tls));
+  if (const Node* log = fields.node("access_log")) TRY(read_access_log(*log, http.access_log));
+  if (const Node* limit = fields.node("rate_limit"))
+    TRY(read_rate_limit(*limit, config.rate_limit));
+  return {};
+}
+
 Result<void> read_server(const Node& node, Config& config) {
   Fields fields(node, "server");
   std::string listen;
@@ -25,16 +92,7 @@ Result<void> read_server(const Node& node, Config& config) {
   fields.text("data", config.data);
   fields.text("token_file", config.token_file);
   fields.flag("protect_predictions", config.protect_predictions);
-  fields.count("threads", config.http.threads, 1, 1024);
-  fields.count("max_connections", config.http.max_connections, 1, many);
-  fields.bytes("max_body_bytes", config.http.max_body_bytes);
-  fields.bytes("max_buffered_bytes", config.http.max_buffered_bytes);
-  fields.bytes("max_head_bytes", config.http.max_head_bytes);
-  fields.duration_us("head_timeout", config.http.head_timeout_us);
-  fields.duration_us("body_timeout", config.http.body_timeout_us);
-  fields.duration_us("idle_timeout", config.http.idle_timeout_us);
-  fields.duration_us("write_timeout", config.http.write_timeout_us);
-  fields.duration_us("drain", config.drain_us);
+  TRY(read_http(fields, config));
   fields.count("max_in_flight", config.admission.max_in_flight, 1, many);
   fields.duration_us("max_backlog", config.admission.max_backlog_us);
   fields.count("max_concurrency", config.controller.version.max_concurrency, 1, many);

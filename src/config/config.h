@@ -15,6 +15,7 @@
 #include "protocol/v2.h"
 #include "serve/admission.h"
 #include "serve/pool.h"
+#include "serve/rate_limit.h"
 #include "serve/recorder.h"
 #include "serve/shadows.h"
 #include "table/worker.h"
@@ -31,6 +32,9 @@ struct Config {
   std::string token_file;
   bool protect_predictions = false;
   std::vector<std::pair<std::string, std::string>> models;  // Endpoint, path of the first version.
+  // For the server before this one to let go of the data folder, with --take-over.
+  std::int64_t take_over_wait_us = 120 * us_per_second;
+  std::int64_t drain_delay_us = 0;             // Not ready any more, and still accepting.
   std::int64_t drain_us = 30 * us_per_second;  // For requests in flight when the server stops.
 
   http::ServerOptions http;
@@ -39,6 +43,7 @@ struct Config {
   protocol::DecodeOptions decode;
   serve::AdmissionOptions admission;
   serve::PoolOptions pool;
+  serve::RateLimitOptions rate_limit;  // Off while per_second is 0.
   serve::RecorderOptions recorder;
   serve::ShadowOptions shadows;
   control::FeedbackOptions feedback;

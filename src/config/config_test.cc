@@ -42,6 +42,37 @@ TEST(Config, FillsTheOptionsOfTheModules) {
   EXPECT_EQ(config.models.front().first, "fraud");
 }
 
+TEST(Config, ReadsWhatIsAboutClients) {
+  Config config;
+  const auto read = read_config(
+      "server:\n  cors_origins: ['https://a.example', 'https://b.example']\n"
+      "  access_log: {path: /var/log/weir.json, sample: 0.25, queue_bytes: 1MiB}\n"
+      "  rate_limit: {header: x-api-key, per_second: 2.5, burst: 10, max_clients: 50}\n"
+      "  drain_delay: 5s\n  compress_min_bytes: 2KiB\n",
+      "weir.yaml",
+      config
+  );
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(config.http.cors.origins.size(), 2U);
+  EXPECT_EQ(config.http.access_log.path, "/var/log/weir.json");
+  EXPECT_EQ(config.http.access_log.sample, 0.25);
+  EXPECT_EQ(config.http.access_log.queue_max_bytes, 1U << 20);
+  EXPECT_EQ(config.rate_limit.by, serve::RateLimitOptions::By::header);
+  EXPECT_EQ(config.rate_limit.header, "x-api-key");
+  EXPECT_EQ(config.rate_limit.per_second, 2.5);
+  EXPECT_EQ(config.rate_limit.burst, 10);
+  EXPECT_EQ(config.rate_limit.max_clients, 50U);
+  EXPECT_EQ(config.drain_delay_us, 5 * us_per_second);
+  EXPECT_EQ(config.http.compress_min_bytes, 2048U);
+}
+
+TEST(Config, ARateLimitIsByAddressAndOneSecondWideUnlessItSaysOtherwise) {
+  Config config;
+  ASSERT_TRUE(read_config("server:\n  rate_limit: {per_second: 50}\n", "weir.yaml", config));
+  EXPECT_EQ(config.rate_limit.by, serve::RateLimitOptions::By::address);
+  EXPECT_EQ(config.rate_limit.burst, 50);
+}
+
 TEST(Config, AnEmptyFileIsAllDefaults) {
   Config config;
   EXPECT_TRUE(read_config("", "weir.yaml", config).has_value());
@@ -62,6 +93,12 @@ TEST(Config, FaultsGiveTheLineAndTheFix) {
       {"server:\n  threads: many\n", "'many'"},
       {"server:\n  listen: nowhere\n", "HOST:PORT"},
       {"server:\n  idle_timeout: 5\n", "duration"},
+      {"server:\n  rate_limit: {burst: 5}\n", "per_second"},
+      {"server:\n  rate_limit: {per_second: 0}\n", "from 1e-06"},
+      {"server:\n  rate_limit: {per_second: 1, by: moon}\n", "'moon'"},
+      {"server:\n  rate_limit: {per_second: 1, by: key, header: x}\n", "one of"},
+      {"server:\n  access_log: {sample: 2}\n", "from 0 to 1"},
+      {"server:\n  access_log: {sampel: 1}\n", "sampel"},
       {"ledger:\n  enabled: perhaps\n", "true or false"},
       {"ledger:\n  queue_bytes: 5 elephants\n", "64MiB"},
       {"ledger: [1]\n", "map"},

@@ -88,6 +88,22 @@ bool Fields::read_count(
   return false;
 }
 
+void Fields::number(std::string_view name, double& value, double least, double most) {
+  const Node* node = find(name);
+  if (node == nullptr) return;
+  double number = 0;
+  const char* end = node->text.data() + node->text.size();
+  const auto [rest, error] = std::from_chars(node->text.data(), end, number);
+  if (node->is_scalar() && error == std::errc() && rest == end && number >= least &&
+      number <= most) {
+    value = number;
+    return;
+  }
+  fault(
+      *node, fmt::format("'{}' is a number from {} to {}, not '{}'", name, least, most, node->text)
+  );
+}
+
 bool Fields::read_bytes(std::string_view name, std::uint64_t& value) {
   const Node* node = find(name);
   if (node == nullptr) return false;

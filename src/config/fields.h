@@ -27,6 +27,8 @@ class Fields {
     if (!read_count(name, number, least, most)) return;
     value = static_cast<Integer>(number);
   }
+  // A number that may have a fraction.
+  void number(std::string_view name, double& value, double least, double most);
   // "64MiB", "512KiB", "1GiB" or a number of bytes.
   template <class Integer>
   void bytes(std::string_view name, Integer& value) {

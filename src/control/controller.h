@@ -26,7 +26,7 @@ namespace weir::control {
 struct ControllerOptions {
   model::SessionOptions session;
   serve::VersionLimits version;
-  std::vector<std::string> metadata;  // Request headers that are recorded.
+  std::vector<std::string> metadata = {"traceparent"};  // Request headers that are recorded.
   std::map<std::string, EndpointSettings, std::less<>> endpoints;
   // How long a version that nothing routes to any more stays loaded, so that it can come back at
   // once.

@@ -22,12 +22,21 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-// "gzip;q=0.5": false when its weight is zero. Which of the others weighs more is not asked.
-bool is_wanted(std::string_view parameters) {
+// ";q=0.25" → 250. Who names a coding without a weight that can be read, can read the coding.
+int weight_of(std::string_view parameters) {
+  constexpr int full = 1000;
   const std::size_t equals = parameters.find('=');
-  if (equals == std::string_view::npos) return true;
-  const std::string_view weight = trim(parameters.substr(equals + 1));
-  return weight.find_first_of("123456789") != std::string_view::npos;
+  if (equals == std::string_view::npos) return full;
+  std::string_view weight = trim(parameters.substr(equals + 1));
+  if (!weight.starts_with('0')) return full;
+  weight.remove_prefix(std::min<std::size_t>(weight.size(), 2));
+  int thousandths = 0;
+  int place = 100;
+  for (; !weight.empty() && weight.front() >= '0' && weight.front() <= '9'; place /= 10) {
+    thousandths += place * (weight.front() - '0');
+    weight.remove_prefix(1);
+  }
+  return thousandths;
 }
 
 Bytef* as_input(std::string_view text) {
@@ -52,7 +61,11 @@ struct Compressor::Streams {
 };
 
 Coding accepted_coding(std::string_view accept_encoding) {
-  bool has_deflate = false;
+  constexpr int unnamed = -1;
+  int gzip = unnamed;
+  int deflate = unnamed;
+  int identity = unnamed;
+  int others = unnamed;
   while (!accept_encoding.empty()) {
     const std::size_t comma = accept_encoding.find(',');
     const std::string_view item = accept_encoding.substr(0, comma);
@@ -60,12 +73,20 @@ Coding accepted_coding(std::string_view accept_encoding) {
         comma == std::string_view::npos ? accept_encoding.size() : comma + 1
     );
     const std::size_t semicolon = std::min(item.find(';'), item.size());
-    if (!is_wanted(item.substr(semicolon))) continue;
     const std::string_view name = trim(item.substr(0, semicolon));
-    if (equals_ignoring_case(name, "gzip")) return Coding::gzip;
-    has_deflate = has_deflate || equals_ignoring_case(name, "deflate");
+    const int weight = weight_of(item.substr(semicolon));
+    if (equals_ignoring_case(name, "gzip")) gzip = weight;
+    if (equals_ignoring_case(name, "deflate")) deflate = weight;
+    if (equals_ignoring_case(name, "identity")) identity = weight;
+    if (name == "*") others = weight;
   }
-  return has_deflate ? Coding::deflate : Coding::identity;
+  const auto or_others = [&](int weight) { return weight == unnamed ? others : weight; };
+  gzip = or_others(gzip);
+  deflate = or_others(deflate);
+  const int best = std::max(gzip, deflate);
+  // Where nothing is acceptable, an answer that is not compressed is better than none.
+  if (best <= 0 || best < identity) return Coding::identity;
+  return gzip == best ? Coding::gzip : Coding::deflate;
 }
 
 std::string_view to_string(Coding coding) {

@@ -12,7 +12,7 @@
 
 namespace weir::http {
 
-// The better of what an Accept-Encoding header allows: gzip, deflate or identity.
+// What an Accept-Encoding header weighs highest: gzip, deflate or identity; of equals, gzip.
 Coding accepted_coding(std::string_view accept_encoding);
 
 // "gzip" or "deflate".

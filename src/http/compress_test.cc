@@ -86,6 +86,15 @@ TEST(Compress, ChoosesWhatTheClientAccepts) {
   EXPECT_EQ(accepted_coding("gzip;q=0, deflate;q=0.5"), Coding::deflate);
   EXPECT_EQ(accepted_coding("gzip;q=0.000"), Coding::identity);
   EXPECT_EQ(accepted_coding("gzip;q=0.001"), Coding::gzip);
+  EXPECT_EQ(accepted_coding("gzip;q=0.5, deflate;q=0.8"), Coding::deflate);
+  EXPECT_EQ(accepted_coding("gzip; q=0.8 , deflate ; q=0.75"), Coding::gzip);
+  EXPECT_EQ(accepted_coding("gzip;q=0.05, deflate;q=0.1"), Coding::deflate);
+  EXPECT_EQ(accepted_coding("gzip;q=0.5, identity;q=0.9"), Coding::identity);
+  EXPECT_EQ(accepted_coding("gzip;q=0.9, identity;q=0.9"), Coding::gzip);
+  EXPECT_EQ(accepted_coding("gzip;q=0, *"), Coding::deflate);
+  EXPECT_EQ(accepted_coding("*"), Coding::gzip);
+  EXPECT_EQ(accepted_coding("*;q=0"), Coding::identity);
+  EXPECT_EQ(accepted_coding("gzip;q=nonsense"), Coding::gzip);
   EXPECT_EQ(accepted_coding("br, identity"), Coding::identity);
   EXPECT_EQ(accepted_coding(""), Coding::identity);
   EXPECT_EQ(accepted_coding(",,;"), Coding::identity);

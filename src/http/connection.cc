@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "http/cors.h"
 
 namespace weir::http {
 namespace {
@@ -31,7 +32,8 @@ Connection::~Connection() {
 }
 
 void Connection::start() {
-  context_.waits.set(*this, Wait::warm, context_.now_ns);
+  // A handshake has as much time as a head.
+  context_.waits.set(*this, is_wire_open() ? Wait::warm : Wait::head, context_.now_ns);
 }
 
 void Connection::refuse_connection() {
@@ -72,6 +74,7 @@ void Connection::on_expired() {
       return;
     case Wait::head:
       context_.counts.timeouts.add();
+      if (!is_wire_open()) return close_now();
       refuse_head(408, "the head of the request took too long (head_timeout)");
       break;
     case Wait::body:
@@ -84,6 +87,7 @@ void Connection::on_expired() {
       return close_now();
     case Wait::idle:
     case Wait::linger:
+    case Wait::drain:
       return close_now();
     case Wait::handler:
       return;
@@ -95,7 +99,7 @@ void Connection::on_drain() {
   keeps_alive_ = false;
   if (state_ == State::stream) close_now();  // It would never end by itself.
   if (state_ != State::head) return;
-  // A request that has just arrived is still answered; wait_for_head closes if there is none.
+  // A request that has just arrived is still answered, and so is one that is on its way.
   is_readable_ = true;
   advance();
 }
@@ -185,10 +189,11 @@ Connection::Progress Connection::wait_for_head() {
   const std::string_view partial = unread();
   if (partial.empty()) {
     release_memory();
-    if (context_.is_draining) {
-      close_now();
-    } else {
+    if (!is_wire_open()) return Progress::waits;
+    if (!context_.is_draining) {
       context_.waits.set(*this, Wait::warm, context_.now_ns);
+    } else if (wait != Wait::drain) {
+      context_.waits.set(*this, Wait::drain, context_.now_ns);
     }
     return Progress::waits;
   }
@@ -224,7 +229,10 @@ Connection::Progress Connection::begin_request(std::size_t head_bytes) {
     return refuse(refusal->status, refusal->message);
   }
   context_.counts.requests_total.add();
-  keeps_alive_ = memory.head.keep_alive && !context_.is_draining;
+  keeps_alive_ = memory.head.keep_alive && !context_.is_retiring;
+  const bool has_body = memory.head.is_chunked || memory.head.content_length > 0;
+  if (!has_body && is_preflight(context_.options.cors, request))
+    return answer_preflight(head_bytes);
   return begin_body(head_bytes);
 }
 

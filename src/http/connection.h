@@ -49,6 +49,7 @@ class Connection : public Exchange, public Waiter {
       int status, std::string_view content_type, std::string_view body, std::string_view headers
   ) override;
   std::shared_ptr<void>& scratch() override { return scratch_; }
+  void set_id(std::string_view id) override { id_ = id; }
   void begin_stream(int status, std::string_view content_type) override;
   bool send(std::string_view bytes) override;
   void finish_stream() override;
@@ -59,6 +60,8 @@ class Connection : public Exchange, public Waiter {
   virtual ssize_t transmit(std::span<const iovec> parts) = 0;
   virtual void shut_down_sending() = 0;
   virtual void close_wire() = 0;
+  // False while a handshake has to come first.
+  virtual bool is_wire_open() const { return true; }
 
  private:
   enum class State : std::uint8_t {
@@ -102,8 +105,9 @@ class Connection : public Exchange, public Waiter {
   bool grow_body(std::uint64_t wanted);
   void send_continue();
   Progress refuse(int status, std::string_view message);
+  Progress refuse(const Admission& refusal);
   Progress refuse_head(int status, std::string_view message);
-  Progress refuse_body(int status, std::string_view message);
+  Progress refuse_body(const Admission& refusal);
 
   // connection_answer.cc: what goes out.
   void compose_head(int status, std::string_view content_type, std::string_view headers);
@@ -113,6 +117,8 @@ class Connection : public Exchange, public Waiter {
   bool compresses(std::string_view body, std::string_view headers) const;
   bool is_head_request() const;
   void after_answer();
+  Progress answer_preflight(std::size_t head_bytes);
+  void log_access(int status, std::size_t answer_bytes);
   void end_lost_exchange();
   void write(std::string_view head, std::string_view body);
   void keep_unsent(std::string_view bytes);
@@ -124,6 +130,7 @@ class Connection : public Exchange, public Waiter {
   Buffer unsent_;  // Of an answer, from `unsent_begin_` on.
   std::size_t unsent_begin_ = 0;
   std::shared_ptr<void> scratch_;
+  std::string_view id_;  // Of the exchange, as set_id() gave it.
   ChunkedDecoder chunked_;
   std::uint64_t body_limit_ = 0;
   std::uint64_t body_left_ = 0;       // Of a body with a length, or of one to discard.

@@ -3,8 +3,10 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "http/compress.h"
 #include "http/connection.h"
+#include "http/cors.h"
 #include "http/respond.h"
 
 // The part of Connection that answers.
@@ -54,6 +56,7 @@ void Connection::begin_stream(int status, std::string_view content_type) {
   if (state_ == State::closed) return;
   state_ = State::stream;
   compose_head(status, content_type, "Cache-Control: no-store\r\n");
+  if (context_.access_log != nullptr) log_access(status, 0);
   context_.answer.append("\r\n");
   write(context_.answer.view(), {});
 }
@@ -111,13 +114,21 @@ void Connection::compose_head(int status, std::string_view content_type, std::st
   } else if (memory_ && memory_->head.is_http_1_0) {
     answer.append("Connection: keep-alive\r\n");
   }
+  if (memory_ && !memory_->head.request.id.empty()) {
+    answer.append("X-Request-Id: ");
+    answer.append(memory_->head.request.id);
+    answer.append("\r\n");
+  }
+  if (memory_ && !context_.options.cors.origins.empty()) {
+    append_cors(context_.options.cors, memory_->head.request, answer);
+  }
   answer.append(headers);
 }
 
 void Connection::write_answer(
     int status, std::string_view content_type, std::string_view body, std::string_view headers
 ) {
-  if (context_.is_draining) keeps_alive_ = false;
+  if (context_.is_retiring) keeps_alive_ = false;
   compose_head(status, content_type, headers);
   Buffer& answer = context_.answer;
   if (!has_body(status)) {
@@ -142,12 +153,39 @@ void Connection::write_answer(
   }
   answer.append("\r\n");
   if (is_head_request()) body = {};
+  if (context_.access_log != nullptr) log_access(status, body.size());
   if (body.size() <= max_copied_bytes) {
     answer.append(body);
     body = {};
   }
   write(answer.view(), body);
   if (context_.compressed.capacity() > max_kept_bytes) context_.compressed.release();
+}
+
+// Before admission: a browser sends no token with it.
+Connection::Progress Connection::answer_preflight(std::size_t head_bytes) {
+  next_begin_ = memory_->begin + head_bytes;
+  write_answer(204, {}, {}, preflight_headers(context_.options.cors, memory_->head.request));
+  if (state_ == State::closed) return Progress::waits;
+  after_answer();
+  return Progress::goes_on;
+}
+
+void Connection::log_access(int status, std::size_t answer_bytes) {
+  if (!context_.access_log->wants(status)) return;
+  const bool is_known = memory_ && !memory_->head.request.path.empty();
+  const Request request = is_known ? memory_->head.request : Request();
+  context_.access_log->add(
+      {.peer = {peer_.data(), peer_size_},
+       .method = is_known ? to_string(request.method) : std::string_view(),
+       .path = request.path,
+       .status = status,
+       .request_bytes = request.body.size(),
+       .answer_bytes = answer_bytes,
+       .duration_us = is_known ? (monotonic_ns() - request.received_ns) / 1000 : 0,
+       .id = id_.empty() ? request.id : id_,
+       .traceparent = request.traceparent}
+  );
 }
 
 // On to the next request of this connection, or to its end.
@@ -159,6 +197,7 @@ void Connection::after_answer() {
     memory_->begin = 0;
   }
   memory_->body.clear();
+  id_ = {};
   memory_->input.append(rest_.view());
   rest_.release();
 }

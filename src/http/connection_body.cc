@@ -19,6 +19,11 @@ std::string too_large(std::uint64_t limit) {
   return fmt::format("the body of the request has more than {} bytes (max_body_bytes)", limit);
 }
 
+std::string retry_after(const Admission& refusal) {
+  if (refusal.status != 429 && refusal.status != 503) return {};
+  return fmt::format("Retry-After: {}\r\n", refusal.retry_after_s);
+}
+
 }  // namespace
 
 Connection::Progress Connection::begin_body(std::size_t head_bytes) {
@@ -26,15 +31,19 @@ Connection::Progress Connection::begin_body(std::size_t head_bytes) {
   next_begin_ = memory_->begin + head_bytes;
   body_left_ = head.content_length;
   const Admission admission = context_.handler.admit(head.request, head.content_length);
-  if (admission.status != 0) return refuse_body(admission.status, admission.message);
+  if (admission.status != 0) return refuse_body(admission);
   body_limit_ =
       admission.max_body_bytes > 0 ? admission.max_body_bytes : context_.options.max_body_bytes;
   if (head.content_coding == Coding::unknown) {
-    return refuse_body(415, "the only Content-Encoding of this server are 'gzip' and 'deflate'");
+    return refuse_body(
+        {.status = 415,
+         .message = "the only Content-Encoding of this server are 'gzip' and 'deflate'"}
+    );
   }
   if (head.content_length > body_limit_) {
     context_.counts.over_limit.add();
-    return refuse_body(413, too_large(body_limit_));
+    const std::string message = too_large(body_limit_);
+    return refuse_body({.status = 413, .message = message});
   }
   const std::string_view arrived = memory_->input.view().substr(next_begin_);
   if (head.is_chunked) {
@@ -177,10 +186,15 @@ Connection::Progress Connection::end_of_input() {
 // Answers with an error and closes, because what follows on the connection cannot be understood or
 // is not wanted.
 Connection::Progress Connection::refuse(int status, std::string_view message) {
+  return refuse({.status = status, .message = message});
+}
+
+Connection::Progress Connection::refuse(const Admission& refusal) {
   keeps_alive_ = false;
   leaves_unread_ = true;
-  const std::string_view headers = status == 503 ? "Retry-After: 1\r\n" : "";
-  write_answer(status, "application/json", error_body(message), headers);
+  write_answer(
+      refusal.status, "application/json", error_body(refusal.message), retry_after(refusal)
+  );
   if (state_ != State::closed) state_ = State::closing;
   return Progress::goes_on;
 }
@@ -193,7 +207,7 @@ Connection::Progress Connection::refuse_head(int status, std::string_view messag
 
 // After the head and before the body: a short body is read away, so that a client that is told to
 // come back later can do so on this connection.
-Connection::Progress Connection::refuse_body(int status, std::string_view message) {
+Connection::Progress Connection::refuse_body(const Admission& refusal) {
   const Head& head = memory_->head;
   const std::uint64_t arrived =
       std::min<std::uint64_t>(memory_->input.size() - next_begin_, body_left_);
@@ -201,10 +215,11 @@ Connection::Progress Connection::refuse_body(int status, std::string_view messag
   const bool is_body_doubtful = head.expects_continue && arrived < body_left_;
   if (!keeps_alive_ || head.is_chunked || is_body_doubtful ||
       body_left_ > context_.options.max_discarded_bytes) {
-    return refuse(status, message);
+    return refuse(refusal);
   }
-  const std::string_view headers = status == 503 ? "Retry-After: 1\r\n" : "";
-  write_answer(status, "application/json", error_body(message), headers);
+  write_answer(
+      refusal.status, "application/json", error_body(refusal.message), retry_after(refusal)
+  );
   if (state_ == State::closed) return Progress::waits;
   next_begin_ += static_cast<std::size_t>(arrived);
   body_left_ -= arrived;

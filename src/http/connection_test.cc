@@ -320,7 +320,7 @@ TEST_F(ConnectionTest, CutsAStreamOffWhenTheServerStops) {
     exchange.begin_stream(200, "text/plain");
   };
   send(get("/"));
-  loop().context().is_draining = true;
+  loop().context().is_retiring = loop().context().is_draining = true;
   client().on_drain();
   EXPECT_TRUE(client().is_closed);
   EXPECT_FALSE(stream->send("x"));
@@ -384,20 +384,24 @@ TEST_F(ConnectionTest, FinishesWhatIsInFlightWhenTheServerStops) {
   const auto halfway = connect();
   loop().send(*halfway, "GET / ");
   handler.on_handle = nullptr;
-  loop().context().is_draining = true;
+  loop().context().is_retiring = loop().context().is_draining = true;
   loop().context().waits.for_each([](Waiter& waiter) {
     static_cast<ScriptedConnection&>(waiter).on_drain();
   });
   loop().settle();
-  EXPECT_TRUE(idle->is_closed);
   EXPECT_EQ(without_dates(arrived->sent), answer("GET /late ", "Connection: close\r\n"));
   EXPECT_FALSE(client().is_closed);
   EXPECT_FALSE(halfway->is_closed);
+  EXPECT_FALSE(idle->is_closed);  // Its client may have sent something that is on its way.
   loop().send(*halfway, "HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(without_dates(halfway->sent), answer("GET / ", "Connection: close\r\n"));
   held->respond(200, "text/plain", "done", {});
   loop().settle();
   EXPECT_EQ(sent(), answer("done", "Connection: close\r\n"));
+  loop().pass_us(options.idle_drain_us - 1);
+  EXPECT_FALSE(idle->is_closed);
+  loop().pass_us(1);
+  EXPECT_TRUE(idle->is_closed);
 }
 
 }  // namespace

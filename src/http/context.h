@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/access_log.h"
 #include "http/buffer.h"
 #include "http/compress.h"
 #include "http/head.h"
@@ -106,7 +107,9 @@ struct Context {
   std::vector<Connection*> finished;  // Can be deleted at the end of this turn.
   std::int64_t now_ns = 0;            // Read once per turn.
   std::int64_t readable_ns = 0;       // Since when events of this turn may have been there.
-  bool is_draining = false;
+  AccessLog* access_log = nullptr;    // Of the server; none when it is off.
+  bool is_retiring = false;           // Every answer is the last of its connection.
+  bool is_draining = false;           // And nothing new is accepted.
 
   // "Date: Tue, 24 Nov 2026 15:05:10 GMT\r\n", made once a second.
   std::string_view date_line();

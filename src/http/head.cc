@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "protocol/trace_context.h"
+
 namespace weir::http {
 namespace {
 
@@ -186,6 +188,11 @@ std::optional<Refusal> read_header(const Header& header, Framing& framing, Head&
     case 4:
       if (is("host") && std::exchange(framing.has_host, true)) return bad("Host is given twice");
       break;
+    case 5:
+      if (is("ce-id") && head.request.id.empty() && protocol::is_request_id(header.value)) {
+        head.request.id = header.value;
+      }
+      break;
     case 6:
       if (!is("expect")) break;
       if (!equals_ignoring_case(header.value, "100-continue")) {
@@ -195,6 +202,16 @@ std::optional<Refusal> read_header(const Header& header, Framing& framing, Head&
       break;
     case 10:
       if (is("connection")) read_connection(header.value, framing, head);
+      break;
+    case 11:
+      if (is("traceparent") && protocol::is_traceparent(header.value)) {
+        head.request.traceparent = header.value;
+      }
+      break;
+    case 12:
+      if (is("x-request-id") && protocol::is_request_id(header.value)) {
+        head.request.id = header.value;
+      }
       break;
     case 14:
       if (is("content-length")) return read_content_length(header.value, framing, head);

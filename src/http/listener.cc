@@ -1,11 +1,16 @@
 #include "http/listener.h"
 
+#include <array>
 #include <cerrno>
+#include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <system_error>
 #include <utility>
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -77,11 +82,16 @@ tl::unexpected<Error> cannot_listen(int error, const std::string& address, std::
   }
 }
 
-std::uint16_t port_of(int descriptor) {
+sockaddr_storage name_of(int descriptor) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
   const int outcome = getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size);
   CHECK(outcome == 0, "a socket that listens has an address");
+  return address;
+}
+
+std::uint16_t port_of(int descriptor) {
+  sockaddr_storage address = name_of(descriptor);
   return ntohs(
       address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
                                     : reinterpret_cast<sockaddr_in&>(address).sin_port
@@ -112,6 +122,62 @@ Result<Listener> Listener::open(const std::string& address, std::uint16_t port) 
     if (error == 0) error = errno;
   }
   return cannot_listen(error, address, port);
+}
+
+Result<Listener> Listener::adopt(int descriptor) {
+  Listener listener(descriptor, 0);
+  int is_listening = 0;
+  socklen_t size = sizeof(is_listening);
+  if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 ||
+      is_listening == 0) {
+    return fail(Code::invalid_argument, "descriptor {} is no socket that listens", descriptor);
+  }
+  const sa_family_t family = name_of(descriptor).ss_family;
+  if (family != AF_INET && family != AF_INET6) {
+    return fail(Code::invalid_argument, "the socket of descriptor {} is not TCP", descriptor);
+  }
+  const int on = 1;
+  fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  listener.port_ = port_of(descriptor);
+  return listener;
+}
+
+std::string Listener::address() const {
+  const sockaddr_storage address = name_of(descriptor_);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.ss_family == AF_INET6) {
+    const auto& ipv6 = reinterpret_cast<const sockaddr_in6&>(address);
+    inet_ntop(AF_INET6, &ipv6.sin6_addr, text.data(), text.size());
+  } else {
+    const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address);
+    inet_ntop(AF_INET, &ipv4.sin_addr, text.data(), text.size());
+  }
+  return text.data();
+}
+
+Result<std::optional<int>> inherited_listener() {
+  constexpr int first_descriptor = 3;
+  const auto take = [](const char* name) {
+    const char* text = std::getenv(name);
+    const std::string_view digits = text == nullptr ? "" : text;
+    long number = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    unsetenv(name);
+    return number;
+  };
+  const long process = take("LISTEN_PID");
+  const long count = take("LISTEN_FDS");
+  unsetenv("LISTEN_FDNAMES");
+  // Meant for a parent of ours, who did not clear it.
+  if (process != getpid() || count <= 0) return std::optional<int>();
+  if (count == 1) return std::optional<int>(first_descriptor);
+  return fail(
+      Code::invalid_argument,
+      "{} sockets were handed in (LISTEN_FDS); Weir takes one, for HTTP",
+      count
+  );
 }
 
 Listener::Listener(Listener&& other) noexcept

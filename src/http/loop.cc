@@ -49,18 +49,27 @@ class SocketConnection final : public Connection {
  public:
   enum class Kind : std::uint8_t { accepted, refused };
 
-  SocketConnection(Context& context, int socket, Kind kind, std::string_view peer)
-      : Connection(context, peer), socket_(socket), kind_(kind) {}
+  SocketConnection(
+      Context& context, int socket, Kind kind, std::string_view peer, std::unique_ptr<TlsWire> tls
+  )
+      : Connection(context, peer), socket_(socket), kind_(kind), tls_(std::move(tls)) {}
   ~SocketConnection() override {
     if (socket_ >= 0) ::close(socket_);
   }
   Kind kind() const { return kind_; }
+  // The socket takes bytes again; with TLS that may be what reading waits for.
+  void on_room() {
+    if (tls_ && tls_->wants_room()) return on_readable(false);
+    on_writable();
+  }
 
  private:
   ssize_t receive(std::span<char> space) override {
+    if (tls_) return tls_->receive(space);
     return ::recv(socket_, space.data(), space.size(), 0);
   }
   ssize_t transmit(std::span<const iovec> parts) override {
+    if (tls_) return tls_->transmit(parts);
     if (parts.size() == 1) {
       return ::send(socket_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
     }
@@ -69,14 +78,21 @@ class SocketConnection final : public Connection {
     message.msg_iovlen = parts.size();
     return ::sendmsg(socket_, &message, MSG_NOSIGNAL);
   }
-  void shut_down_sending() override { ::shutdown(socket_, SHUT_WR); }
+  void shut_down_sending() override {
+    if (tls_) tls_->say_goodbye();
+    ::shutdown(socket_, SHUT_WR);
+  }
+  bool is_wire_open() const override { return !tls_ || tls_->is_open(); }
   void close_wire() override {
+    if (tls_) tls_->say_goodbye();
+    tls_.reset();
     ::close(socket_);
     socket_ = -1;
   }
 
   int socket_;
   const Kind kind_;
+  std::unique_ptr<TlsWire> tls_;  // None without TLS.
 };
 
 Result<std::unique_ptr<EventLoop>> EventLoop::create(ServerShared& shared, std::size_t index) {
@@ -88,7 +104,9 @@ Result<std::unique_ptr<EventLoop>> EventLoop::create(ServerShared& shared, std::
 EventLoop::EventLoop(ServerShared& shared, std::size_t index)
     : shared_(shared),
       index_(index),
-      context_(shared.options, shared.handler, *this, shared.budget) {}
+      context_(shared.options, shared.handler, *this, shared.budget) {
+  context_.access_log = shared.access_log;
+}
 
 EventLoop::~EventLoop() {
   // Those of which the handler has not answered the exchange; it was told that it is over.
@@ -151,7 +169,7 @@ void EventLoop::turn() {
       } else if ((event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
         connection.on_readable((event.events & EPOLLRDHUP) != 0);
       } else {
-        connection.on_writable();
+        connection.on_room();
       }
     }
   }
@@ -225,7 +243,13 @@ bool EventLoop::accept_one() {
   } else {
     context_.counts.connections_total.add();
   }
-  auto* connection = new SocketConnection(context_, socket, kind, peer_name(address));
+  auto* connection = new SocketConnection(
+      context_,
+      socket,
+      kind,
+      peer_name(address),
+      shared_.tls == nullptr ? nullptr : shared_.tls->accept(socket)
+  );
   ++connection_count_;
   connection->start();
   epoll_event event{};
@@ -264,6 +288,10 @@ void EventLoop::run_posted() {
   running_.clear();
 }
 
+void EventLoop::retire() {
+  post([this] { context_.is_retiring = true; });
+}
+
 void EventLoop::drain(std::int64_t drain_us, std::latch& has_let_go) {
   const bool is_posted = post([this, drain_us, &has_let_go] {
     begin_drain(drain_us);
@@ -276,6 +304,7 @@ void EventLoop::begin_drain(std::int64_t drain_us) {
   if (is_listening_) accept_all();  // Who has connected already is not turned away.
   watch_listener(false);
   listen_again_ns_ = INT64_MAX;
+  context_.is_retiring = true;
   context_.is_draining = true;
   stop_ns_ = context_.now_ns + std::max<std::int64_t>(drain_us, 0) * 1000;
   context_.waits.for_each([](Waiter& waiter) { static_cast<SocketConnection&>(waiter).on_drain(); }

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "http/context.h"
 #include "http/server.h"
+#include "http/tls.h"
 
 // One thread's event loop: epoll, the connections it has accepted, and the functions posted to it.
 
@@ -20,15 +21,25 @@ namespace weir::http {
 
 // What the loops of one server share.
 struct ServerShared {
-  ServerShared(const ServerOptions& options_, Handler& handler_, int listener_)
+  ServerShared(
+      const ServerOptions& options_,
+      Handler& handler_,
+      int listener_,
+      AccessLog* access_log_ = nullptr,
+      Tls* tls_ = nullptr
+  )
       : options(options_),
         handler(handler_),
         listener(listener_),
+        access_log(access_log_),
+        tls(tls_),
         budget(options_.max_buffered_bytes) {}
 
   const ServerOptions options;
   Handler& handler;
   const int listener;
+  AccessLog* const access_log;
+  Tls* const tls;
   MemoryBudget budget;
   std::atomic<std::size_t> connections_open = 0;
   std::atomic<std::size_t> refused_open = 0;
@@ -47,6 +58,8 @@ class EventLoop final : public Loop {
 
   // Runs until the loop has drained.
   void run();
+  // Lets every answer be the last of its connection. Thread-safe.
+  void retire();
   // Accepts no more, finishes what is in flight for at most so long, then run() returns. Counts
   // `has_let_go` down once the listener is no longer used. Thread-safe.
   void drain(std::int64_t drain_us, std::latch& has_let_go);

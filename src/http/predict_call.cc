@@ -33,8 +33,12 @@ Result<void> PredictCall::begin(
   }
   pinned.reset();
   if (!version.empty()) TRY(pin(version));
-  received_ns = exchange.request().received_ns;
-  readable_ns = exchange.request().readable_ns;
+  const Request& http = exchange.request();
+  outer_id = http.id;
+  traceparent = http.traceparent;
+  tracestate = traceparent.empty() ? std::string_view() : http.header("tracestate");
+  received_ns = http.received_ns;
+  readable_ns = http.readable_ns;
   loop = exchange.loop().index();
   arrived = now_us();
   return {};
@@ -53,6 +57,7 @@ Result<void> PredictCall::decode() {
 
 void PredictCall::answer() {
   body_.clear();
+  exchange_->set_id(id);
   const auto encoded = protocol::encode_v2(response, body_);
   if (!encoded) {
     refuse(encoded.error());
@@ -69,6 +74,7 @@ void PredictCall::answer() {
 }
 
 void PredictCall::refuse(const Error& error) {
+  exchange_->set_id(id);
   respond_error(*exchange_, error);
 }
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include <fmt/format.h>
+
 #include "base/utf8.h"
 
 namespace weir::http {
@@ -117,6 +119,23 @@ std::string error_body(std::string_view message) {
 
 void respond_json(Exchange& exchange, int status, std::string_view json) {
   exchange.respond(status, "application/json", json);
+}
+
+void respond_not_allowed(Exchange& exchange, std::string_view allowed) {
+  const Request& request = exchange.request();
+  const std::string allow = fmt::format("Allow: {}, OPTIONS\r\n", allowed);
+  if (request.method == Method::options) {
+    exchange.respond(204, {}, {}, allow);
+    return;
+  }
+  exchange.respond(
+      405,
+      "application/json",
+      error_body(
+          fmt::format("'{}' takes {}, not {}", request.path, allowed, to_string(request.method))
+      ),
+      allow
+  );
 }
 
 void respond_error(Exchange& exchange, const Error& error) {

@@ -23,6 +23,9 @@ void append_json_string(std::string& out, std::string_view text);
 
 void respond_json(Exchange& exchange, int status, std::string_view json);
 
+// 405, or 204 to OPTIONS, with Allow. `allowed` is "GET, HEAD".
+void respond_not_allowed(Exchange& exchange, std::string_view allowed);
+
 // Status of the code (the surface follows from the path: /v2 or else) and {"error": message}; with
 // Retry-After where trying again later may help.
 void respond_error(Exchange& exchange, const Error& error);

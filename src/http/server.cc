@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include "base/check.h"
+#include "http/access_log.h"
 #include "http/listener.h"
 #include "http/loop.h"
 
@@ -44,6 +45,7 @@ Result<void> check_options(const ServerOptions& options) {
       {"idle_timeout", number(options.idle_timeout_us), 1000, day_us},
       {"write_timeout", number(options.write_timeout_us), 1000, day_us},
       {"linger_timeout", number(options.linger_timeout_us), 1000, day_us},
+      {"idle_drain", number(options.idle_drain_us), 1000, day_us},
   };
   for (const Range& range : ranges) {
     if (range.value >= range.least && range.value <= range.most) continue;
@@ -71,10 +73,24 @@ void raise_file_limit(std::size_t connections) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+Result<Listener> open_listener(const ServerOptions& options) {
+  if (options.listener >= 0) return Listener::adopt(options.listener);
+  return Listener::open(options.address, options.port);
+}
+
 class LoopServer final : public Server {
  public:
-  LoopServer(const ServerOptions& options, Handler& handler, Listener listener)
-      : listener_(std::move(listener)), shared_(options, handler, listener_.descriptor()) {}
+  LoopServer(
+      const ServerOptions& options,
+      Handler& handler,
+      Listener listener,
+      std::unique_ptr<AccessLog> access_log,
+      std::unique_ptr<Tls> tls
+  )
+      : listener_(std::move(listener)),
+        access_log_(std::move(access_log)),
+        tls_(std::move(tls)),
+        shared_(options, handler, listener_.descriptor(), access_log_.get(), tls_.get()) {}
   ~LoopServer() override { stop(0); }
 
   Result<void> make_loops() {
@@ -85,12 +101,18 @@ class LoopServer final : public Server {
   }
 
   std::uint16_t port() const override { return listener_.port(); }
+  int listener() const override { return listener_.descriptor(); }
   Result<void> run() override;
+  void retire() override;
+  Result<void> reload_certificate(bool only_if_changed) override;
+  Result<void> reopen_access_log() override;
   void stop(std::int64_t drain_us) override;
   ServerCounts counts() const override;
 
  private:
   Listener listener_;
+  std::unique_ptr<AccessLog> access_log_;
+  std::unique_ptr<Tls> tls_;
   ServerShared shared_;
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::vector<std::thread> threads_;
@@ -122,6 +144,20 @@ Result<void> LoopServer::run() {
   return outcome;
 }
 
+void LoopServer::retire() {
+  for (const auto& loop : loops_) loop->retire();
+}
+
+Result<void> LoopServer::reload_certificate(bool only_if_changed) {
+  if (!tls_ || (only_if_changed && !tls_->has_changed())) return {};
+  return tls_->reload();
+}
+
+Result<void> LoopServer::reopen_access_log() {
+  if (!access_log_) return {};
+  return access_log_->reopen();
+}
+
 void LoopServer::stop(std::int64_t drain_us) {
   for (const std::thread& thread : threads_) {
     CHECK(thread.get_id() != std::this_thread::get_id(), "a loop cannot wait for itself");
@@ -151,6 +187,7 @@ ServerCounts LoopServer::counts() const {
   }
   sum.connections_open = shared_.connections_open.load(std::memory_order_relaxed);
   sum.buffered_bytes = shared_.budget.used();
+  sum.access_log_dropped = access_log_ ? access_log_->dropped() : 0;
   return sum;
 }
 
@@ -158,9 +195,15 @@ ServerCounts LoopServer::counts() const {
 
 Result<std::unique_ptr<Server>> Server::create(const ServerOptions& options, Handler& handler) {
   TRY(check_options(options));
-  Listener listener = TRY(Listener::open(options.address, options.port));
+  std::unique_ptr<Tls> tls;
+  if (options.tls.is_on()) tls = TRY(Tls::open(options.tls));
+  Listener listener = TRY(open_listener(options));
   raise_file_limit(options.max_connections);
-  auto server = std::make_unique<LoopServer>(options, handler, std::move(listener));
+  std::unique_ptr<AccessLog> access_log;
+  if (!options.access_log.path.empty()) access_log = TRY(AccessLog::open(options.access_log));
+  auto server = std::make_unique<LoopServer>(
+      options, handler, std::move(listener), std::move(access_log), std::move(tls)
+  );
   TRY(server->make_loops());
   return std::unique_ptr<Server>(std::move(server));
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "net/tls_files.h"
 
 // An HTTP/1.1 server: one event loop per thread, each with its own connections. It knows nothing
 // of models.
@@ -36,6 +37,8 @@ struct Request {
   std::span<const Header> headers;
   std::string_view body;         // Decompressed; at least 64 readable bytes follow it.
   std::string_view peer;         // "127.0.0.1:51234"
+  std::string_view id;           // Of x-request-id, else Ce-Id, where it is well-formed; or empty.
+  std::string_view traceparent;  // W3C trace context where it is valid; or empty.
   std::int64_t received_ns = 0;  // monotonic_ns() when its first byte was read.
   // Since when it could have been read, as far as that can be told: its wait for a turn follows.
   std::int64_t readable_ns = 0;
@@ -72,6 +75,9 @@ class Exchange {
   // Memory for the handler's own use, kept from one exchange of a connection to the next (created
   // empty; freed with the connection, or once the connection has been idle for a second).
   virtual std::shared_ptr<void>& scratch() = 0;
+  // What the access log calls this exchange, rather than by the client's own id. Borrowed until the
+  // answer.
+  virtual void set_id(std::string_view) {}
   // Starts a streamed answer (server-sent events): no Content-Length, the connection closes after
   // finish. send() may be called from the loop's thread until it returns false (client gone or
   // more than Options::stream_buffer_bytes unread); finish_stream() is called exactly once in
@@ -95,6 +101,7 @@ struct Admission {
   int status = 0;            // 0 = go on; otherwise refuse with this status and message.
   std::string_view message;  // Becomes {"error": message}; valid until admit is called again.
   std::uint64_t max_body_bytes = 0;  // 0 = the server's default.
+  std::int64_t retry_after_s = 1;    // What a refusal with 429 or 503 tells the client to wait.
 };
 
 class Handler {
@@ -106,9 +113,22 @@ class Handler {
   virtual void handle(Exchange& exchange) = 0;
 };
 
+struct CorsOptions {
+  std::vector<std::string> origins;       // "https://page.example", or "*" for all; none = off.
+  std::int64_t max_age_us = 600'000'000;  // How long a browser remembers the answer to a preflight.
+};
+
+struct AccessLogOptions {
+  std::string path;                            // A file, "-" = standard error; empty = off.
+  double sample = 1;                           // Share of the answers below 400.
+  std::uint64_t queue_max_bytes = 4ULL << 20;  // Lines that wait; beyond: dropped and counted.
+};
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;  // 0 = any free one.
+  int listener = -1;          // A socket that listens already, instead; the server's from then on.
+  net::TlsFiles tls;
   int threads = 1;
   std::size_t max_connections = 10'000;  // Beyond: accept, answer 503, close.
   std::size_t max_refused_open = 256;    // Of those, at most so many wait until their 503 is read.
@@ -123,8 +143,11 @@ struct ServerOptions {
   std::int64_t idle_timeout_us = 75'000'000;  // Between two requests.
   std::int64_t write_timeout_us = 30'000'000;  // A client that does not read.
   std::int64_t linger_timeout_us = 2'000'000;  // For a client to read a last answer; then closed.
+  std::int64_t idle_drain_us = 250'000;  // For an idle client to ask once more before the end.
   std::uint64_t stream_buffer_bytes = 1ULL << 20;
   std::uint64_t compress_min_bytes = 1024;  // Smaller answers are never compressed; 0 = none is.
+  CorsOptions cors;
+  AccessLogOptions access_log;
 };
 
 struct ServerCounts {
@@ -137,6 +160,7 @@ struct ServerCounts {
   std::uint64_t malformed = 0;            // Requests that are not HTTP, or dangerously ambiguous.
   std::uint64_t over_limit = 0;           // 413, 431 and 503 that this server gave by itself.
   std::uint64_t buffered_bytes = 0;       // Memory that connections hold just now.
+  std::uint64_t access_log_dropped = 0;   // Lines that its queue or its file had no room for.
 };
 
 class Server {
@@ -147,10 +171,21 @@ class Server {
   static Result<std::unique_ptr<Server>> create(const ServerOptions& options, Handler& handler);
   virtual ~Server() = default;
   virtual std::uint16_t port() const = 0;
+  // The listening socket, for a successor; the server's own.
+  virtual int listener() const = 0;
   // Starts the threads and returns.
   virtual Result<void> run() = 0;
+  // From here on every answer is the last of its connection, so that clients go elsewhere in time;
+  // new connections are still accepted. Not from a loop's thread.
+  virtual void retire() = 0;
+  // Reads the certificate again, for connections from here on; when that fails the old one stays.
+  // With `only_if_changed`, only when the files are others than before.
+  virtual Result<void> reload_certificate(bool only_if_changed) = 0;
+  // Opens the access log's file again, after a rotation.
+  virtual Result<void> reopen_access_log() = 0;
   // Stops accepting, finishes the requests in flight (at most drain_us), closes, joins the threads.
-  // Streams are cut off at once: they have no end of their own. Not from a loop's thread.
+  // Who is connected and idle may ask for idle_drain_us more. Streams are cut off at once: they
+  // have no end of their own. Not from a loop's thread.
   virtual void stop(std::int64_t drain_us) = 0;
   virtual ServerCounts counts() const = 0;
 };

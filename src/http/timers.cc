@@ -22,6 +22,7 @@ Waits::Waits(const ServerOptions& options) {
   set_length(Wait::body, options.body_timeout_us);
   set_length(Wait::write, options.write_timeout_us);
   set_length(Wait::linger, options.linger_timeout_us);
+  set_length(Wait::drain, options.idle_drain_us);
   length_ns_[static_cast<std::size_t>(Wait::handler)] = forever_ns;
   for (Waiter& list : lists_) list.previous = list.next = &list;
 }

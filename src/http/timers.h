@@ -18,9 +18,10 @@ enum class Wait : std::uint8_t {
   body,     // For the rest of a body.
   write,    // For the client to read.
   linger,   // For the client to close.
+  drain,    // For a last request, while the server stops.
   handler,  // For the handler; without end, that is its own matter.
 };
-inline constexpr std::size_t wait_count = 7;
+inline constexpr std::size_t wait_count = 8;
 
 // A connection is one. In exactly one list from its first set() until remove().
 struct Waiter {

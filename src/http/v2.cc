@@ -39,15 +39,7 @@ void respond_document(Exchange& exchange, const Result<std::string>& document) {
 bool check_method(Exchange& exchange, Method wanted) {
   const Method method = exchange.request().method;
   if (method == wanted || (method == Method::head && wanted == Method::get)) return true;
-  const std::string_view allow = wanted == Method::get ? "Allow: GET, HEAD\r\n" : "Allow: POST\r\n";
-  exchange.respond(
-      405,
-      "application/json",
-      error_body(fmt::format(
-          "'{}' takes {}, not {}", exchange.request().path, to_string(wanted), to_string(method)
-      )),
-      allow
-  );
+  respond_not_allowed(exchange, wanted == Method::get ? "GET, HEAD" : "POST");
   return false;
 }
 

@@ -126,6 +126,12 @@ class RemoteSession final : public Session {
           "Inference-Header-Content-Length", fmt::format("{}", json_bytes)
       );
     }
+    if (!inference.traceparent.empty()) {
+      request.headers.emplace_back("traceparent", inference.traceparent);
+      if (!inference.tracestate.empty()) {
+        request.headers.emplace_back("tracestate", inference.tracestate);
+      }
+    }
     if (inference.deadline != 0) {
       request.timeout_us = std::max<std::int64_t>(inference.deadline - now_us(), 1);
     }

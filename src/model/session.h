@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -34,6 +35,10 @@ class Inference {
   std::uint64_t priority = usual_priority;
   // Rows of the execution that it counts: of the whole batch for one of its members, else 0.
   std::size_t batch_rows = 0;
+  // W3C trace context, for a session that asks another server: valid, or empty. Borrowed until the
+  // execution is complete.
+  std::string_view traceparent;
+  std::string_view tracestate;
 
   // Called by the session, from a thread of its own, when infer() returned Progress::pending:
   // once, after `status` and `outputs` are set.
@@ -61,8 +66,8 @@ class Session {
 };
 
 struct SessionOptions {
-  int onnx_threads = 1;   // Of ONNX Runtime's pool, which all models share.
-  bool use_cuda = false;  // The sidecar of one model asks for it.
+  int onnx_threads = 1;      // Of ONNX Runtime's pool, which all models share.
+  bool use_cuda = false;     // The sidecar of one model asks for it.
   std::string onnx_library;  // Path of libonnxruntime; empty = found by itself.
   std::uint64_t max_artifact_bytes = 4ULL << 30;
   std::uint32_t max_forest_nodes = 1U << 28;

@@ -29,7 +29,8 @@ class Call : public model::Inference {
   Moment arrived = 0;                   // Wall clock, same moment.
   // Since when it could have been read, where the transport knows: 0 = it does not.
   std::int64_t readable_ns = 0;
-  std::size_t loop = 0;  // The index of the event loop that owns it.
+  std::size_t loop = 0;       // The index of the event loop that owns it.
+  std::string_view outer_id;  // Names the record when the request itself has no id.
 
   // Bytes → `request`.
   virtual Result<void> decode() = 0;

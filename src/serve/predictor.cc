@@ -166,10 +166,14 @@ Result<void> Predictor::plan(Call& call) const {
   return {};
 }
 
-// The id in the record and in the answer: the client's own, or a new UUIDv7.
+// The id in the record and in the answer: the client's own, that of its transport, or a new UUIDv7.
 void Predictor::name_the_call(Call& call) const {
   if (!call.request.id.empty()) {
     call.id = call.request.id;
+    return;
+  }
+  if (!call.outer_id.empty()) {
+    call.id = call.outer_id;
     return;
   }
   call.made_id = make_uuid7(call.arrived).text();
@@ -212,7 +216,10 @@ std::optional<Recorder::Ticket> Predictor::record(Call& call) {
   record.answers = call.answers;
   std::array<std::string_view, RecordLayout::max_metadata> metadata;
   const auto& names = call.lane->version->layout().metadata();
-  for (std::size_t i = 0; i < names.size(); ++i) metadata[i] = call.metadata(names[i]);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    // A trace context that is not valid is none.
+    metadata[i] = names[i] == "traceparent" ? call.traceparent : call.metadata(names[i]);
+  }
   record.metadata = {metadata.data(), names.size()};
 
   ledger::RecordHead& head = record.head;

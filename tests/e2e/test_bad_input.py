@@ -147,10 +147,10 @@ def test_misuse_is_exit_code_2():
 
 def test_an_unknown_key_gives_its_line(data, tmp_path):
     config = tmp_path / "weir.yaml"
-    config.write_text("server:\n  listen: 127.0.0.1:0\n  tls: true\n")
+    config.write_text("server:\n  listen: 127.0.0.1:0\n  tsl: true\n")
     done = start(data, "--config", config)
     assert done.returncode == 1
-    assert "weir.yaml" in done.stderr and "line 3" in done.stderr and "tls" in done.stderr
+    assert "weir.yaml" in done.stderr and "line 3" in done.stderr and "tsl" in done.stderr
 
 
 def test_a_port_in_use(electricity, tmp_path):

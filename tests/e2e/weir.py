@@ -41,23 +41,24 @@ class Response:
 class Server:
     """One `weir serve`. Use as a context manager."""
 
-    def __init__(self, data, models=(), *arguments, preexec_fn=None, listen="127.0.0.1:0"):
+    def __init__(self, data, models=(), *arguments, preexec_fn=None, listen="127.0.0.1:0",
+                 wrapper=(), pass_fds=()):
         self.data = pathlib.Path(data)
         self.log_path = self.data.parent / (self.data.name + ".log")
-        command = [BINARY, "serve", "--listen", listen, "--data", str(data)]
+        command = [*wrapper, BINARY, "serve", "--listen", listen, "--data", str(data)]
         for name, path in dict(models).items():
             command += ["--model", f"{name}={path}"]
         command += [str(a) for a in arguments]
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=preexec_fn)
+            command, stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=preexec_fn,
+            pass_fds=pass_fds)
         log.close()
         line = self.process.stdout.readline()
-        assert "serves on http://" in line, f"{line}{self.log()}"
-        address = line.split("http://")[1].split(",")[0]
-        self.host, port = address.rsplit(":", 1)
+        assert "serves on http" in line, f"{line}{self.log()}"
+        self.url = line.split("serves on ")[1].split(",")[0]
+        self.host, port = self.url.split("://")[1].rsplit(":", 1)
         self.port = int(port)
-        self.url = f"http://{address}"
         # HOST:PORT for clients of gRPC; None when it is switched off.
         self.grpc = line.split("gRPC on ")[1].split(",")[0] if "gRPC on " in line else None
 
