@@ -20,7 +20,7 @@ SETTINGS = {
     "fixed_cost, auto": "endpoints: {{electricity: {{batching: auto, limits: {{queue_wait: {wait}}}}}}}\n",
 }
 CALLERS = {"slow": 2, "fixed_cost": 4, "fixed_cost, auto": 64}
-WAIT = {"slow": "500ms", "fixed_cost": "20ms", "fixed_cost, auto": "20ms"}
+WAIT = {"slow": "500ms", "fixed_cost": "100ms", "fixed_cost, auto": "100ms"}
 
 
 class Overloaded(Weir):
