@@ -45,8 +45,15 @@ class OnnxModel(MLModel):
         arrays = self.session.run(names, feeds)
         names = names or [o.name for o in self.session.get_outputs()]
         return InferenceResponse(model_name=self.name, model_version=self.version, outputs=[
-            StringCodec.encode_output(n, a.tolist()) if a.dtype == np.object_ and a.ndim == 1
-            else NumpyCodec.encode_output(n, a) for n, a in zip(names, arrays)])
+            encode(n, a) for n, a in zip(names, arrays)])
+
+
+def encode(name, array):
+    if array.dtype != np.object_:
+        return NumpyCodec.encode_output(name, array)
+    output = StringCodec.encode_output(name, array.ravel().tolist())
+    output.shape = list(array.shape)
+    return output
 
 
 def metadata(values):
