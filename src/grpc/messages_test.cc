@@ -190,6 +190,12 @@ TEST(InferRequest, RefusesContentsThatDoNotFit) {
   ModelInferRequest more = raw_request();
   more.add_raw_input_contents("");
   EXPECT_THAT(decode(more).message(), HasSubstr("1 inputs, but 2 entries"));
+  ModelInferRequest fewer = raw_request();
+  auto& second = add_input(fewer, "FP32", {1, 2});
+  EXPECT_THAT(decode(fewer).message(), HasSubstr("2 inputs, but 1 entries"));
+  // Clients leave the contents out when they lie in shared memory: that is what they must hear of.
+  (*second.mutable_parameters())["shared_memory_region"].set_string_param("r");
+  EXPECT_THAT(decode(fewer).message(), HasSubstr("shared memory is not supported"));
 }
 
 TEST(InferRequest, TakesFieldsInAnyOrderSplitAndUnpacked) {

@@ -69,20 +69,22 @@ class RequestDecoder {
     while (reader.next()) TRY(decode_field(reader));
     if (reader.has_failed()) return unreadable("the request");
     if (parts_.inputs.empty()) return fail(Code::invalid_argument, "the request has no 'inputs'");
-    if (!parts_.raw.empty() && parts_.raw.size() != parts_.inputs.size()) {
-      return fail(
-          Code::invalid_argument,
-          "the request has {} inputs, but {} entries in raw_input_contents; there must be one for "
-          "each input, or none at all",
-          parts_.inputs.size(),
-          parts_.raw.size()
-      );
-    }
     for (const std::string_view input : parts_.inputs) TRY(decode_input(input));
+    if (parts_.raw.size() > parts_.inputs.size()) return wrong_number_of_contents();
     return {};
   }
 
  private:
+  tl::unexpected<Error> wrong_number_of_contents() const {
+    return fail(
+        Code::invalid_argument,
+        "the request has {} inputs, but {} entries in raw_input_contents; there must be one for "
+        "each input, or none at all",
+        parts_.inputs.size(),
+        parts_.raw.size()
+    );
+  }
+
   Result<void> decode_field(WireReader& reader) {
     switch (reader.tag()) {
       case text_field(3):
@@ -233,6 +235,8 @@ class RequestDecoder {
           input.name
       );
     }
+    // Only now: an input without contents may have said that they lie in shared memory.
+    if (index >= parts_.raw.size()) return wrong_number_of_contents();
     return fill_from_binary(parts_.raw[index], datatype, fields.shape, input);
   }
 
