@@ -3,8 +3,9 @@
 #include <string>
 #include <string_view>
 
+#include <grpc_service.pb.h>
+
 #include "base/check.h"
-#include "grpc_service.pb.h"
 #include "protocol/v2_protobuf.h"
 
 // ModelInferRequest messages. What our decoder accepts, the generated class reads too, with the

@@ -7,9 +7,8 @@
 #include <memory>
 #include <string>
 
+#include <grpc_service.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
-
-#include "grpc_service.grpc.pb.h"
 
 namespace {
 

@@ -10,10 +10,9 @@
 #include <string>
 #include <vector>
 
+#include <grpc_service.pb.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
-
-#include "grpc_service.pb.h"
 
 namespace {
 

@@ -1,8 +1,9 @@
 #include "grpc/documents.h"
 
+#include <grpc_service.pb.h>
+
 #include "control/v2_views.h"
 #include "grpc/status.h"
-#include "grpc_service.pb.h"
 
 namespace weir::grpc {
 namespace {

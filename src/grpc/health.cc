@@ -1,9 +1,10 @@
 #include <string>
 
+#include <health.pb.h>
+
 #include "grpc/documents.h"
 #include "grpc/prediction.h"
 #include "grpc/stream.h"
-#include "health.pb.h"
 
 // grpc.health.v1: the whole server (no name) and the inference service.
 

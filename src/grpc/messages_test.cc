@@ -6,9 +6,9 @@
 #include <vector>
 
 #include <gmock/gmock.h>
+#include <grpc_service.pb.h>
 #include <gtest/gtest.h>
 
-#include "grpc_service.pb.h"
 #include "protocol/v2_protobuf.h"
 
 // Our decoder and encoder of the two messages of a prediction against the generated classes.

@@ -4,13 +4,13 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
+#include <grpc_service.pb.h>
+#include <health.pb.h>
+#include <reflection_v1.pb.h>
+#include <reflection_v1alpha.pb.h>
 
 #include "grpc/prediction.h"
 #include "grpc/stream.h"
-#include "grpc_service.pb.h"
-#include "health.pb.h"
-#include "reflection_v1.pb.h"
-#include "reflection_v1alpha.pb.h"
 
 // Reflection, v1 and v1alpha, whose messages are the same bytes: tools such as grpcurl find out
 // from the server what it can be asked.

@@ -102,7 +102,7 @@ def test_refusals_name_what_is_wrong(stub):
     refused(Code.NOT_FOUND, changed(lambda m: setattr(m, "model_name", "nobody")), "nobody")
     refused(Code.NOT_FOUND, changed(lambda m: setattr(m, "model_version", "9")), "9")
     refused(Code.NOT_FOUND, changed(lambda m: setattr(m, "model_version", "v1")), "v1")
-    refused(bad, changed(lambda m: setattr(m.inputs[0], "name", "other")), "other")
+    refused(bad, changed(lambda m: setattr(m.inputs[0], "name", "other")), "'input' is missing")
     refused(bad, changed(lambda m: setattr(m.inputs[0], "datatype", "FP8")), "FP8")
     refused(bad, changed(lambda m: m.inputs[0].shape.__setitem__(0, 2)), "[2,8]", "32")
     refused(bad, changed(lambda m: m.inputs[0].shape.__setitem__(0, 1 << 62)), "too large")
