@@ -2,8 +2,10 @@
 
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -172,6 +174,100 @@ void copy_column(
   copy_elements(
       spec.datatype, {bytes + begin * element, count * element}, library.vector_get_data(vector)
   );
+}
+
+namespace {
+
+// The elements of a list, NaN for those that are null; zero where there is no NaN.
+std::vector<std::byte> with_missing(
+    DataType datatype,
+    const std::byte* elements,
+    const std::uint64_t* validity,
+    const duckdb_list_entry& entry
+) {
+  const std::size_t size = tensor::element_size(datatype);
+  std::vector<std::byte> bytes(
+      elements + entry.offset * size, elements + (entry.offset + entry.length) * size
+  );
+  constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+  constexpr double missing_double = std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t i = 0; i < entry.length; ++i) {
+    const std::size_t bit = entry.offset + i;
+    if ((validity[bit / 64] >> (bit % 64) & 1U) != 0) continue;
+    std::byte* target = bytes.data() + i * size;
+    std::memset(target, 0, size);
+    if (datatype == DataType::fp32) std::memcpy(target, &missing, size);
+    if (datatype == DataType::fp64) std::memcpy(target, &missing_double, size);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<void> check_type(
+    const DuckDb& library, duckdb_logical_type type, const tensor::ColumnSpec& spec
+) {
+  duckdb_type found = library.get_type_id(type);
+  if (spec.is_list && found == DUCKDB_TYPE_LIST) {
+    duckdb_logical_type child = library.list_type_child_type(type);
+    found = library.get_type_id(child);
+    library.destroy_logical_type(&child);
+  } else if (spec.is_list) {
+    found = DUCKDB_TYPE_INVALID;
+  }
+  if (found == type_of(spec.datatype) && !is_half(spec.datatype)) return {};
+  return fail(
+      Code::internal, "column '{}' does not come as {}", spec.name, tensor::to_string(spec.datatype)
+  );
+}
+
+void append_vector(
+    const DuckDb& library,
+    duckdb_vector vector,
+    std::size_t begin,
+    std::size_t count,
+    tensor::Column& column
+) {
+  const std::size_t end = begin + count;
+  const std::uint64_t* validity = library.vector_get_validity(vector);
+  const void* data = library.vector_get_data(vector);
+  const tensor::ColumnSpec& spec = column.spec();
+  const std::size_t element = tensor::element_size(spec.datatype);
+  if (!spec.is_list && spec.datatype != DataType::bytes) {
+    column.append(
+        {static_cast<const std::byte*>(data) + begin * element, count * element}, validity, begin
+    );
+    return;
+  }
+  const auto is_null = [&](std::size_t row) {
+    return validity != nullptr && (validity[row / 64] >> (row % 64) & 1U) == 0;
+  };
+  if (!spec.is_list) {
+    const auto* texts = static_cast<const duckdb_string_t*>(data);
+    for (std::size_t row = begin; row < end; ++row) {
+      const duckdb_string_t& text = texts[row];
+      const bool is_inlined = text.value.inlined.length <= sizeof text.value.inlined.inlined;
+      const char* letters = is_inlined ? text.value.inlined.inlined : text.value.pointer.ptr;
+      is_null(row) ? column.add_null() : column.add_text({letters, text.value.inlined.length});
+    }
+    return;
+  }
+  const auto* entries = static_cast<const duckdb_list_entry*>(data);
+  const duckdb_vector child = library.list_vector_get_child(vector);
+  const auto* elements = static_cast<const std::byte*>(library.vector_get_data(child));
+  const std::uint64_t* element_validity = library.vector_get_validity(child);
+  for (std::size_t row = begin; row < end; ++row) {
+    if (is_null(row)) {
+      column.add_null();
+      continue;
+    }
+    const duckdb_list_entry& entry = entries[row];
+    if (element_validity == nullptr) {
+      column.add_list({elements + entry.offset * element, entry.length * element});
+    } else {
+      column.add_list(with_missing(spec.datatype, elements, element_validity, entry));
+    }
+  }
 }
 
 }  // namespace weir::table

@@ -6,7 +6,7 @@
 #include "table/duckdb_library.h"
 #include "tensor/columns.h"
 
-// Columns of ours into vectors of the database.
+// Columns of ours into vectors of the database, and back.
 
 namespace weir::table {
 
@@ -22,6 +22,21 @@ void copy_column(
     std::size_t begin,
     std::size_t count,
     duckdb_vector vector
+);
+
+// Ok when vectors of that type can be appended to a column of these specs.
+Result<void> check_type(
+    const DuckDb& library, duckdb_logical_type type, const tensor::ColumnSpec& spec
+);
+
+// Adds `count` rows of a vector from `begin` on; a null within a list becomes NaN, or 0 in a list
+// of whole numbers. Requires: check_type.
+void append_vector(
+    const DuckDb& library,
+    duckdb_vector vector,
+    std::size_t begin,
+    std::size_t count,
+    tensor::Column& column
 );
 
 }  // namespace weir::table

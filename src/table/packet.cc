@@ -96,11 +96,15 @@ Result<std::uint64_t> Packet::take_number() {
 }
 
 Result<std::string> Packet::take_text() {
+  return std::string(TRY(take_view()));
+}
+
+Result<std::string_view> Packet::take_view() {
   const std::uint64_t size = TRY(take_number());
   if (bytes_.size() - position_ < size) {
     return fail(Code::corrupt, "a text in a packet of the worker is too short");
   }
-  std::string text = bytes_.substr(position_, size);
+  const std::string_view text = std::string_view(bytes_).substr(position_, size);
   position_ += size;
   return text;
 }

@@ -21,6 +21,8 @@ enum class PacketKind : std::uint32_t {
   export_rows,
   execute,
   read,
+  read_columns,
+  write_columns,  // Followed by parts, the first with the names of the columns, and `done`.
   read_matrix,
   // From the child. Every request is answered by any number of parts, then `done` or `failed`.
   part,
@@ -39,12 +41,15 @@ class Packet {
   PacketKind kind() const { return kind_; }
   const std::string& bytes() const { return bytes_; }
 
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   void put(std::uint64_t number);
   void put(std::string_view text);
   void put(std::span<const std::string> texts);
 
   Result<std::uint64_t> take_number();
   Result<std::string> take_text();
+  // The same as a part of this packet.
+  Result<std::string_view> take_view();
   Result<std::vector<std::string>> take_texts();
 
  private:

@@ -21,6 +21,8 @@ Packet to_packet(const Request& request) {
   packet.put(request.readable);
   packet.put(request.path);
   packet.put(request.max_rows);
+  packet.put(request.skip_rows);
+  packet.put(request.after);
   packet.put(request.max_bytes);
   packet.put(request.timeout_us);
   return packet;
@@ -66,6 +68,8 @@ Result<Request> request(Packet& packet) {
   request.readable = TRY(packet.take_texts());
   request.path = TRY(packet.take_text());
   request.max_rows = TRY(packet.take_number());
+  request.skip_rows = TRY(packet.take_number());
+  request.after = TRY(packet.take_text());
   request.max_bytes = TRY(packet.take_number());
   request.timeout_us = TRY(packet.take_number());
   return request;

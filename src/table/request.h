@@ -30,7 +30,9 @@ struct Request {
   std::string sql;
   std::vector<std::string> readable;
   std::string path;             // export_rows: where to.
-  std::uint64_t max_rows = 0;   // query: of the result; read: of a batch.
+  std::uint64_t max_rows = 0;   // query: of the result; read, read_columns: of a batch.
+  std::uint64_t skip_rows = 0;  // read_columns: at the beginning.
+  std::string after;            // read_columns: a statement whose rows come with `done`.
   std::uint64_t max_bytes = 0;  // query: of the JSON text; read_matrix: of the values.
   std::uint64_t timeout_us = 0;
 };

@@ -8,9 +8,10 @@
 #include <mutex>
 #include <utility>
 
+#include "base/child_process.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/child_process.h"
+#include "table/columns_packet.h"
 #include "table/request.h"
 
 namespace weir::table {
@@ -21,6 +22,8 @@ using Part = std::function<Result<void>(Packet& packet)>;
 // What goes with a result beside its text: names and types of columns, sizes of texts.
 constexpr std::uint64_t beside_bytes = 16ULL << 20;
 constexpr std::uint64_t max_batch_bytes = 16ULL << 20;
+// Columns of a batch stay below 4 GiB each; more than this is no sensible batch.
+constexpr std::uint64_t largest_part_bytes = 16ULL << 30;
 
 std::uint64_t unsigned_of(std::int64_t value) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
@@ -31,11 +34,17 @@ std::uint64_t unsigned_of(std::int64_t value) {
 struct Worker::Impl {
   explicit Impl(WorkerOptions chosen) : options(std::move(chosen)) {}
 
-  // Waits for the turn of this call, then talks to the child.
-  Result<Packet> call(Request request, std::int64_t timeout_us, const Part& part) {
+  // Waits for the turn of this call, then talks to the child: sends the request and, where there
+  // are any, its parts, and takes the parts of the answer.
+  Result<Packet> call(
+      Request request,
+      std::int64_t timeout_us,
+      const Part& part,
+      const std::function<Result<Packet>()>& next_part = nullptr
+  ) {
     const std::int64_t deadline_ns = monotonic_ns() + timeout_us * 1'000;
     TRY(take_turn(deadline_ns, timeout_us));
-    Result<Packet> answer = talk(request, deadline_ns, part);
+    Result<Packet> answer = talk(request, deadline_ns, part, next_part);
     {
       const std::lock_guard lock(mutex);
       is_busy = false;
@@ -63,7 +72,12 @@ struct Worker::Impl {
   }
 
   // Requires: our turn.
-  Result<Packet> talk(Request& request, std::int64_t deadline_ns, const Part& part) {
+  Result<Packet> talk(
+      Request& request,
+      std::int64_t deadline_ns,
+      const Part& part,
+      const std::function<Result<Packet>()>& next_part
+  ) {
     const int socket = TRY(running_socket());
     request.timeout_us = unsigned_of((deadline_ns - monotonic_ns()) / 1'000);
     const std::int64_t kill_ns = deadline_ns + options.kill_after_us * 1'000;
@@ -78,6 +92,17 @@ struct Worker::Impl {
     }
     if (auto sent = send_packet(socket, packet, {kill_ns, options.max_statement_bytes}); !sent) {
       return tl::unexpected(broken(sent.error()));
+    }
+    while (next_part) {
+      Result<Packet> next = next_part();
+      if (!next) {
+        is_broken = true;
+        return tl::unexpected(next.error());
+      }
+      if (auto sent = send_packet(socket, *next, {kill_ns, largest_part_bytes}); !sent) {
+        return tl::unexpected(broken(sent.error()));
+      }
+      if (next->kind() == PacketKind::done) break;
     }
     const std::uint64_t max_bytes = std::max(request.max_bytes, max_batch_bytes) + beside_bytes;
     for (;;) {
@@ -232,6 +257,53 @@ Result<FloatMatrix> Worker::read_matrix(std::string_view sql) {
   for (const ColumnInfo& column : result.columns) matrix.columns.push_back(column.name);
   matrix.rows = result.rows;
   return matrix;
+}
+
+Result<QueryResult> Worker::read_columns(const ColumnsQuery& query, const ColumnsSink& sink) {
+  Request request;
+  request.kind = PacketKind::read_columns;
+  request.sql = query.sql;
+  request.after = query.after;
+  request.skip_rows = query.skip_rows;
+  request.max_rows = std::max<std::uint64_t>(query.batch_rows, 1);
+  request.max_bytes = largest_part_bytes;
+  const std::function<Result<Packet>()> specs = [&]() -> Result<Packet> {
+    Packet packet(PacketKind::done);
+    put_specs(packet, *query.specs);
+    return packet;
+  };
+  const Part part = [&](Packet& packet) -> Result<void> {
+    tensor::Columns batch(query.specs);
+    TRY(take_columns(packet, batch));
+    return sink(std::move(batch));
+  };
+  Packet done =
+      TRY(impl_->call(std::move(request), impl_->options.execute_timeout_us, part, specs));
+  return query_result(done);
+}
+
+Result<std::uint64_t> Worker::write_columns(
+    std::string_view sql, const tensor::ColumnSpecs& specs, const ColumnsSource& source
+) {
+  Request request;
+  request.kind = PacketKind::write_columns;
+  request.sql = sql;
+  bool is_first = true;
+  const std::function<Result<Packet>()> next_part = [&]() -> Result<Packet> {
+    Packet part(PacketKind::part);
+    if (std::exchange(is_first, false)) {
+      put_specs(part, specs);
+      return part;
+    }
+    const tensor::Columns* batch = TRY(source());
+    if (batch == nullptr) return Packet(PacketKind::done);
+    put_columns(part, *batch);
+    return part;
+  };
+  Packet done =
+      TRY(impl_->call(std::move(request), impl_->options.execute_timeout_us, nullptr, next_part));
+  const QueryResult result = TRY(query_result(done));
+  return result.rows;
 }
 
 Result<void> Worker::start() {

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "table/batch_reader.h"
+#include "tensor/columns.h"
 
 // SQL and Parquet in a process of their own, so that nothing that happens there can hurt serving:
 // the worker is this same program, started when first needed with a hidden command, and it has
@@ -68,6 +69,15 @@ struct FloatMatrix {
   std::vector<float> values;  // Row by row; NaN where the value is missing.
 };
 
+// Rows of numbers and texts in bulk.
+struct ColumnsQuery {
+  std::string sql{};    // One trusted statement that gives the columns of `specs`, in that order.
+  std::string after{};  // Another one, run behind it; empty: none.
+  std::shared_ptr<const tensor::ColumnSpecs> specs{};  // fp16 and bf16 cannot be read.
+  std::uint64_t skip_rows = 0;                         // Left out at the beginning.
+  std::uint64_t batch_rows = 100'000;
+};
+
 // The parent's end: owns the child process. Calls take turns, so a long compaction delays a query
 // that uses the same worker; whoever wants both at once makes two workers. A child that died is
 // replaced at the next call, and it never outlives its parent. Thread-safe.
@@ -102,6 +112,20 @@ class Worker {
   // The rows of a trusted query whose columns are all FLOAT.
   Result<FloatMatrix> read_matrix(std::string_view sql);
 
+  // The rows of a statement in batches of exactly `batch_rows`, the last one shorter, while the
+  // worker reads on; as for `read`. Returns the number of rows given, and as `json` the rows of
+  // `after`.
+  using ColumnsSink = std::function<Result<void>(tensor::Columns&& batch)>;
+  Result<QueryResult> read_columns(const ColumnsQuery& query, const ColumnsSink& sink);
+
+  // Runs trusted statements, of which one reads the rows that `source` gives, batch by batch, from
+  // `incoming_rows`: COPY (FROM …) TO 'x'. The source gives nullptr at the end, and must not call
+  // this worker. Returns how many rows the last statement copied.
+  using ColumnsSource = std::function<Result<const tensor::Columns*>()>;
+  Result<std::uint64_t> write_columns(
+      std::string_view sql, const tensor::ColumnSpecs& specs, const ColumnsSource& source
+  );
+
   // Starts the child if it does not run. Otherwise the first call does.
   Result<void> start();
   // Ends the child, also one that is at work: its caller gets `unavailable`. The next call starts
@@ -116,6 +140,9 @@ class Worker {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// What stands for the rows in the statement of write_columns.
+inline constexpr std::string_view incoming_rows = "weir_segments(NULL, '', 'incoming')";
 
 // Where the child finds its end of the socket.
 inline constexpr int worker_socket = 3;

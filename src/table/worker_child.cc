@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -9,6 +10,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "table/columns_packet.h"
+#include "table/columns_stream.h"
 #include "table/confine.h"
 #include "table/database.h"
 #include "table/duckdb_library.h"
@@ -78,6 +81,10 @@ class Child {
           return read(wanted);
         case PacketKind::read_matrix:
           return read_matrix(wanted);
+        case PacketKind::read_columns:
+          return read_columns(wanted);
+        case PacketKind::write_columns:
+          return write_columns(wanted);
         default:
           return fail(Code::internal, "the SQL worker got a packet that is no request");
       }
@@ -88,7 +95,9 @@ class Child {
 
   enum class Spill { no, yes };
 
-  Result<Session> open(const Request& wanted, Spill spill) {
+  Result<Session> open(const Request& wanted, Spill spill) { return open(wanted, spill, open_); }
+
+  Result<Session> open(const Request& wanted, Spill spill, const OpenBatches& batches) {
     const std::int64_t deadline_ns =
         monotonic_ns() + static_cast<std::int64_t>(wanted.timeout_us) * 1'000;
     if (!library_) library_ = TRY(load_duckdb(options_.duckdb_library));
@@ -100,7 +109,7 @@ class Child {
       options.max_temp_bytes = options_.max_temp_bytes;
     }
     Session session;
-    session.access = std::make_unique<SegmentAccess>(SegmentAccess{*library_, open_, Readable()});
+    session.access = std::make_unique<SegmentAccess>(SegmentAccess{*library_, batches, Readable()});
     session.database = TRY(Database::open(*library_, options));
     TRY(register_segments(session.database->connection(), *session.access));
     watchdog_.watch(deadline_ns, [database = session.database.get()] { database->interrupt(); });
@@ -251,6 +260,81 @@ class Child {
       TRY(send_packet(socket_, matrix_part(chunk), {0, largest_packet}));
     }
     return to_packet(PacketKind::done, result);
+  }
+
+  Result<Packet> read_columns(const Request& wanted) {
+    Packet description = TRY(receive_packet(socket_, {0, largest_packet}));
+    const auto specs = std::make_shared<const tensor::ColumnSpecs>(TRY(take_specs(description)));
+    Session session = TRY(open(wanted, Spill::yes));
+    const Released released(watchdog_);
+    QueryResult result;
+    {
+      const std::unique_ptr<Rows> rows = TRY(session.database->read(wanted.sql));
+      result.rows = TRY(send_columns(*rows, wanted, specs));
+    }
+    if (!wanted.after.empty()) {
+      const std::unique_ptr<Rows> rows = TRY(session.database->read(wanted.after));
+      JsonRows json = TRY(JsonRows::create(*library_, rows->result()));
+      while (const duckdb_data_chunk chunk = TRY(rows->next())) {
+        json.load(chunk);
+        for (idx_t row = 0; row < library_->data_chunk_get_size(chunk); ++row) {
+          result.json += result.json.empty() ? '[' : ',';
+          json.append(row, result.json);
+        }
+      }
+      result.json += result.json.empty() ? "[]" : "]";
+    }
+    return to_packet(PacketKind::done, result);
+  }
+
+  // Sends all rows but the first `skip_rows` and returns how many they were.
+  Result<std::uint64_t> send_columns(
+      Rows& rows, const Request& wanted, const std::shared_ptr<const tensor::ColumnSpecs>& specs
+  ) {
+    ColumnsReader reader(*library_, specs);
+    TRY(reader.check(rows.result()));
+    tensor::Columns batch(specs);
+    std::uint64_t to_skip = wanted.skip_rows;
+    std::uint64_t total = 0;
+    const auto flush = [&]() -> Result<void> {
+      Packet part(PacketKind::part);
+      put_columns(part, batch);
+      total += batch.rows();
+      batch.clear();
+      return send_packet(socket_, part, {0, largest_packet});
+    };
+    while (const duckdb_data_chunk chunk = TRY(rows.next())) {
+      const idx_t size = library_->data_chunk_get_size(chunk);
+      const idx_t skipped = std::min<idx_t>(to_skip, size);
+      to_skip -= skipped;
+      for (idx_t at = skipped; at < size;) {
+        const idx_t count = std::min<idx_t>(size - at, wanted.max_rows - batch.rows());
+        reader.append(chunk, at, count, batch);
+        at += count;
+        if (batch.rows() == wanted.max_rows) TRY(flush());
+      }
+    }
+    if (batch.rows() > 0) TRY(flush());
+    return total;
+  }
+
+  Result<Packet> write_columns(const Request& wanted) {
+    IncomingColumns incoming(socket_, largest_packet);
+    const OpenBatches open_incoming = [&](auto, auto, auto) { return incoming.reader(); };
+    Result<Packet> answer = write_incoming(wanted, open_incoming);
+    // Whatever became of the statement, the parent sends all of it before it listens.
+    TRY(incoming.drain());
+    return answer;
+  }
+
+  Result<Packet> write_incoming(const Request& wanted, const OpenBatches& open_incoming) {
+    try {
+      Session session = TRY(open(wanted, Spill::yes, open_incoming));
+      const Released released(watchdog_);
+      return changed(TRY(session.database->run(wanted.sql)));
+    } catch (const std::exception& error) {
+      return fail(Code::exhausted, "the SQL worker failed: {}", error.what());
+    }
   }
 
   // Columns become rows.

@@ -1,5 +1,7 @@
 #include "tensor/columns.h"
 
+#include <bit>
+#include <cstring>
 #include <limits>
 
 #include "base/check.h"
@@ -28,6 +30,56 @@ void Column::add_list(std::span<const std::byte> elements) {
   CHECK(bytes_.size() <= std::numeric_limits<std::uint32_t>::max(), "a batch stays below 4 GiB");
   ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
   mark(true);
+}
+
+void Column::append(
+    std::span<const std::byte> elements, const std::uint64_t* validity, std::size_t first
+) {
+  const std::size_t size = element_size(spec_.datatype);
+  const std::size_t count = elements.size() / size;
+  const std::size_t begin = bytes_.size();
+  bytes_.insert(bytes_.end(), elements.begin(), elements.end());
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t bit = first + i;
+    const bool is_value = validity == nullptr || (validity[bit / 64] >> (bit % 64) & 1U) != 0;
+    // What stands where nothing is must not depend on who wrote it.
+    if (!is_value) std::memset(bytes_.data() + begin + i * size, 0, size);
+    mark(is_value);
+  }
+}
+
+Result<void> Column::assign(
+    std::size_t rows,
+    std::span<const std::byte> bytes,
+    std::span<const std::byte> ends,
+    std::span<const std::byte> validity
+) {
+  const bool is_variable = spec_.is_list || spec_.datatype == DataType::bytes;
+  const std::size_t element = spec_.datatype == DataType::bytes ? 1 : element_size(spec_.datatype);
+  clear();
+  bool fits = validity.size() == (rows + 7) / 8;
+  fits = fits && ends.size() == (is_variable ? rows * sizeof(std::uint32_t) : 0);
+  fits = fits && (is_variable ? bytes.size() % element == 0 : bytes.size() == rows * element);
+  ends_.resize(ends.size() / sizeof(std::uint32_t));
+  if (!ends.empty()) std::memcpy(ends_.data(), ends.data(), ends_.size() * sizeof(std::uint32_t));
+  std::uint32_t last = 0;
+  for (const std::uint32_t end : ends_) {
+    fits = fits && end >= last && end % element == 0;
+    last = end;
+  }
+  if (!fits || (is_variable && last != bytes.size())) {
+    clear();
+    return fail(Code::corrupt, "the parts of column '{}' do not fit together", spec_.name);
+  }
+  bytes_.assign(bytes.begin(), bytes.end());
+  validity_.resize(validity.size());
+  if (!validity.empty()) std::memcpy(validity_.data(), validity.data(), validity.size());
+  if (rows % 8 != 0) validity_.back() &= static_cast<std::uint8_t>((1U << (rows % 8)) - 1);
+  std::size_t values = 0;
+  for (const std::uint8_t bits : validity_) values += static_cast<std::size_t>(std::popcount(bits));
+  rows_ = rows;
+  null_count_ = rows - values;
+  return {};
 }
 
 void Column::clear() {

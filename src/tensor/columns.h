@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "tensor/datatype.h"
 
 // Records as columns: made once by the recorder, read by the ledger and by the monitors.
@@ -45,6 +46,19 @@ class Column {
   void add_null();
   // A list of fixed-size elements. Requires: is_list, datatype not `bytes`.
   void add_list(std::span<const std::byte> elements);
+  // Many rows at once: their elements, and from bit `first` of `validity` on (bit i & 63 of word
+  // i >> 6) a 1 for each value; null when all are values. Requires: not a list, fixed-size
+  // datatype.
+  void append(
+      std::span<const std::byte> elements, const std::uint64_t* validity, std::size_t first = 0
+  );
+  // All rows, from parts as they are described below. Parts that do not fit together are corrupt.
+  Result<void> assign(
+      std::size_t rows,
+      std::span<const std::byte> bytes,
+      std::span<const std::byte> ends,
+      std::span<const std::byte> validity
+  );
 
   bool is_null(std::size_t row) const { return (validity_[row / 8] >> (row % 8) & 1U) == 0; }
   // Requires: not a list, fixed-size datatype; a null row holds zero.
