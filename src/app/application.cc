@@ -14,6 +14,7 @@
 #include "api/api.h"
 #include "api/exports.h"
 #include "api/metrics.h"
+#include "api/triton_metrics.h"
 #include "app/handover.h"
 #include "base/log.h"
 #include "grpc/server.h"
@@ -227,6 +228,11 @@ Result<void> Application::Parts::open_surface() {
   server = TRY(http::Server::create(config.http, *api));
   if (config.grpc.enabled) TRY(open_grpc());
   callbacks = api::show_metrics(registry, sources, *server);
+  if (config.triton_metrics) {
+    for (auto& shown : api::show_triton_metrics(registry, routes)) {
+      callbacks.push_back(std::move(shown));
+    }
+  }
   stop_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   reload_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (stop_event < 0 || reload_event < 0) return tl::unexpected(system_error("make", "an event"));

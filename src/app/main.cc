@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "app/batch_command.h"
 #include "app/demo.h"
 #include "app/serve_command.h"
 #include "cli/arguments.h"
@@ -50,6 +51,9 @@ struct Runner {
   }
   Result<int> operator()(const cli::TrainArguments& arguments) const {
     return cli::run_train(arguments);
+  }
+  Result<int> operator()(const cli::BatchArguments& arguments) const {
+    return run_batch(arguments, command_line);
   }
 };
 

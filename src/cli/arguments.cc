@@ -32,6 +32,7 @@ class Parser {
     add_rollout_commands();
     add_ledger_commands();
     add_training_commands();
+    add_batch_command();
   }
 
   std::variant<Command, Ending> parse(int count, const char* const* arguments) {
@@ -65,6 +66,7 @@ class Parser {
   void add_rollout_commands();
   void add_ledger_commands();
   void add_training_commands();
+  void add_batch_command();
   void add_move(const char* name, const char* help, MoveArguments& arguments);
 
   CLI::App app_;
@@ -89,6 +91,7 @@ class Parser {
   LedgerArguments erase_{.client = {}, .action = "erase"};
   LedgerArguments compact_{.client = {}, .action = "compact"};
   TrainArguments train_;
+  BatchArguments batch_;
 };
 
 void Parser::add_server_commands() {
@@ -226,6 +229,26 @@ void Parser::add_training_commands() {
   train.add_option("--learning-rate", train_.learning_rate, "Step size")->capture_default_str();
   train.add_option("--seed", train_.seed, "Seed")->capture_default_str();
   train.add_flag("--json", train_.json, "Print JSON");
+}
+
+void Parser::add_batch_command() {
+  CLI::App& batch = add("batch", "Predict all rows of a file", batch_);
+  batch.add_option("model", batch_.model, "Model file, or ENDPOINT[/VERSION] of the data folder")
+      ->required();
+  batch.add_option("--in", batch_.in, "CSV (with a header), NDJSON or Parquet")->required();
+  batch.add_option("--out", batch_.out, "File ending in .parquet, .csv or .ndjson")->required();
+  batch.add_option("--keep", batch_.keep, "Columns that the output takes over")->delimiter(',');
+  batch
+      .add_option("--columns", batch_.columns, "Columns for the model's inputs, in order [by name]")
+      ->delimiter(',');
+  batch.add_option("--data", batch_.data, "Data folder of the endpoint")->capture_default_str();
+  batch.add_flag(
+      "--record", batch_.record, "Keep the predictions in the ledger of the data folder"
+  );
+  batch.add_flag("--restart", batch_.restart, "Throw away the parts of an earlier try");
+  batch.add_option("--threads", batch_.threads, "Threads that predict [one per core]")
+      ->check(CLI::Range(1, 1024));
+  batch.add_flag("--json", batch_.json, "Print JSON");
 }
 
 }  // namespace

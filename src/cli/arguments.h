@@ -108,6 +108,18 @@ struct TrainArguments {
   int seed = 7;
   bool json = false;
 };
+struct BatchArguments {
+  std::string model;  // A model file, or ENDPOINT[/VERSION] of the data folder.
+  std::string in;
+  std::string out;
+  std::string data = "weir-data";
+  std::vector<std::string> columns;  // For the model's inputs; empty: by name.
+  std::vector<std::string> keep;
+  int threads = 0;  // 0: one per core.
+  bool record = false;
+  bool restart = false;
+  bool json = false;
+};
 
 using Command = std::variant<
     ServeArguments,
@@ -123,7 +135,8 @@ using Command = std::variant<
     SqlArguments,
     ExportArguments,
     LedgerArguments,
-    TrainArguments>;
+    TrainArguments,
+    BatchArguments>;
 
 // Either a command, or a text to print and the exit code to end with (--help, --version, misuse).
 struct Ending {

@@ -92,6 +92,7 @@ Result<void> read_server(const Node& node, Config& config) {
   fields.text("data", config.data);
   fields.text("token_file", config.token_file);
   fields.flag("protect_predictions", config.protect_predictions);
+  fields.flag("triton_metrics", config.triton_metrics);
   TRY(read_http(fields, config));
   fields.count("max_in_flight", config.admission.max_in_flight, 1, many);
   fields.duration_us("max_backlog", config.admission.max_backlog_us);

@@ -31,6 +31,7 @@ struct Config {
   bool keep_ledger = true;
   std::string token_file;
   bool protect_predictions = false;
+  bool triton_metrics = false;  // Statistics once more, under Triton's names.
   std::vector<std::pair<std::string, std::string>> models;  // Endpoint, path of the first version.
   // For the server before this one to let go of the data folder, with --take-over.
   std::int64_t take_over_wait_us = 120 * us_per_second;

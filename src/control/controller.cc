@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "control/routing.h"
+#include "control/stored_endpoints.h"
 
 namespace weir::control {
 
@@ -13,8 +14,6 @@ using rollout::RolloutState;
 using serve::Version;
 
 namespace {
-
-constexpr std::string_view endpoints_collection = "endpoints";
 
 std::string decisions_log(std::string_view endpoint) {
   return fmt::format("decisions/{}", endpoint);

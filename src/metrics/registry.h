@@ -28,8 +28,8 @@ struct Sample {
 };
 
 // Thread-safe. Names of metrics and labels come from the program, so a malformed one, a counter
-// without _total or one name with two kinds breaks an invariant; label values may come from
-// anybody.
+// without _total (those that Triton calls nv_… need none) or one name with two kinds breaks an
+// invariant; label values may come from anybody.
 class Registry {
  public:
   struct Options {

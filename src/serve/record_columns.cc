@@ -74,16 +74,21 @@ void add_list(const Tensor& tensor, std::size_t begin, std::size_t count, Column
   column.add_list(tensor.raw().subspan(begin * size, count * size));
 }
 
-void add_source(
-    const Source& source, const RecordRequest& request, std::size_t row, Column& column
+}  // namespace
+
+void append_source(
+    const Source& source,
+    std::span<const Tensor> tensors,
+    std::size_t rows,
+    std::size_t row,
+    Column& column
 ) {
-  const auto& tensors = source.side == RecordLayout::Side::input ? request.inputs : request.outputs;
   if (source.tensor >= tensors.size()) {
     column.add_null();
     return;
   }
   const Tensor& tensor = tensors[source.tensor];
-  const std::size_t width = elements_per_row(tensor, request.rows);
+  const std::size_t width = elements_per_row(tensor, rows);
   const std::size_t index = row * width + source.element;
   const bool lacks_text = tensor.datatype() == DataType::bytes && index >= tensor.strings_added();
   if (source.is_list) {
@@ -94,8 +99,6 @@ void add_source(
     add_element(source, tensor, index, column);
   }
 }
-
-}  // namespace
 
 void append_rows(
     const RecordRequest& request, std::size_t first, std::size_t count, tensor::Columns& batch
@@ -119,7 +122,11 @@ void append_rows(
         batch[at].add_null();
       }
     }
-    for (const Source& source : layout.sources()) add_source(source, request, row, batch[at++]);
+    for (const Source& source : layout.sources()) {
+      const bool is_input = source.side == RecordLayout::Side::input;
+      const auto tensors = is_input ? request.inputs : request.outputs;
+      append_source(source, tensors, request.rows, row, batch[at++]);
+    }
   }
 }
 

@@ -1,8 +1,5 @@
 #include "table/columns_stream.h"
 
-#include <optional>
-#include <utility>
-
 #include "table/column_copy.h"
 #include "table/columns_packet.h"
 
@@ -48,11 +45,10 @@ class IncomingColumns::Reader final : public BatchReader {
 };
 
 Result<std::unique_ptr<BatchReader>> IncomingColumns::reader() {
-  if (std::exchange(is_given_, true)) {
-    return fail(Code::internal, "incoming rows can be read once only");
+  if (specs_ == nullptr) {
+    Packet packet = TRY(receive_packet(socket_, {0, max_bytes_}));
+    specs_ = std::make_shared<const tensor::ColumnSpecs>(TRY(take_specs(packet)));
   }
-  Packet packet = TRY(receive_packet(socket_, {0, max_bytes_}));
-  specs_ = std::make_shared<const tensor::ColumnSpecs>(TRY(take_specs(packet)));
   return std::make_unique<Reader>(*this);
 }
 

@@ -37,7 +37,7 @@ class IncomingColumns {
  public:
   IncomingColumns(int socket, std::uint64_t max_bytes) : socket_(socket), max_bytes_(max_bytes) {}
 
-  // Can be had once.
+  // The database may look at the columns more than once before it reads the rows.
   Result<std::unique_ptr<BatchReader>> reader();
   // Throws away what has not been read.
   Result<void> drain();
@@ -50,7 +50,6 @@ class IncomingColumns {
   const int socket_;
   const std::uint64_t max_bytes_;
   std::shared_ptr<const tensor::ColumnSpecs> specs_;
-  bool is_given_ = false;
   bool is_over_ = false;
 };
 
