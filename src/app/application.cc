@@ -17,6 +17,7 @@
 #include "api/triton_metrics.h"
 #include "app/handover.h"
 #include "base/log.h"
+#include "events/metrics.h"
 #include "grpc/server.h"
 #include "http/v2.h"
 #include "model/catalog.h"
@@ -110,6 +111,7 @@ struct Application::Parts {
   serve::Pool pool;
   std::unique_ptr<serve::RateLimit> rate_limit;
   serve::Comparison comparison;
+  std::unique_ptr<events::Sinks> event_sinks;  // Null without any; the recorder fills it.
   std::unique_ptr<serve::Recorder> recorder;
   std::unique_ptr<serve::Shadows> shadows;
   std::unique_ptr<serve::Predictor> predictor;
@@ -159,6 +161,10 @@ Result<void> Application::Parts::open_storage() {
   feedback = std::make_unique<control::FeedbackDesk>(config.feedback, ledger.get());
   std::vector<serve::BatchObserver*> observers;
   if (ledger) observers.push_back(feedback.get());
+  if (!config.events.empty()) {
+    event_sinks = std::make_unique<events::Sinks>(config.events);
+    observers.push_back(event_sinks.get());
+  }
   recorder = std::make_unique<serve::Recorder>(config.recorder, ledger.get(), observers);
   shadows = std::make_unique<serve::Shadows>(config.shadows, *recorder, comparison);
   predictor = std::make_unique<serve::Predictor>(admission, routes, *recorder, *shadows);
@@ -228,6 +234,11 @@ Result<void> Application::Parts::open_surface() {
   server = TRY(http::Server::create(config.http, *api));
   if (config.grpc.enabled) TRY(open_grpc());
   callbacks = api::show_metrics(registry, sources, *server);
+  if (event_sinks) {
+    for (auto& shown : events::show_metrics(registry, *event_sinks)) {
+      callbacks.push_back(std::move(shown));
+    }
+  }
   if (config.triton_metrics) {
     for (auto& shown : api::show_triton_metrics(registry, routes)) {
       callbacks.push_back(std::move(shown));

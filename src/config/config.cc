@@ -188,6 +188,35 @@ Result<void> read_batching(const Node& node, serve::BatchingOptions& batching) {
   return fields.finish();
 }
 
+// `events: {sink: http://…, mode: all}`: CloudEvents of requests and answers.
+Result<void> read_events(const Node& node, events::Options& options) {
+  using Mode = events::Options::Mode;
+  Fields fields(node, "events");
+  std::string sink;
+  std::string mode;
+  fields.text("sink", sink);
+  fields.text("mode", mode);
+  fields.text("source", options.source);
+  fields.text("namespace", options.name_space);
+  fields.count("queue_records", options.queue_max_records, 1, many);
+  fields.bytes("queue_bytes", options.queue_max_bytes);
+  fields.duration_us("timeout", options.timeout_us);
+  fields.duration_us("max_age", options.max_age_us);
+  if (sink.empty()) fields.fault(node, "'events' needs 'sink', the URL that events are sent to");
+  if (mode == "request") {
+    options.mode = Mode::request;
+  } else if (mode == "response") {
+    options.mode = Mode::response;
+  } else if (!mode.empty() && mode != "all") {
+    fields.fault(node, fmt::format("'mode' is all, request or response, not '{}'", mode));
+  }
+  TRY(fields.finish());
+  const Result<net::Url> url = net::parse_url(sink);
+  if (!url) return fail(url.error().code, "{}: {}", node.where, url.error().message);
+  options.url = *url;
+  return {};
+}
+
 Result<void> read_endpoint(const Node& node, Config& config) {
   Fields fields(node, "endpoint");
   EndpointSettings settings;
@@ -202,6 +231,7 @@ Result<void> read_endpoint(const Node& node, Config& config) {
   const Node* plan = fields.node("rollout");
   const Node* limits_node = fields.node("limits");
   const Node* batching = fields.node("batching");
+  const Node* events = fields.node("events");
   if (!durability.empty() && durability != "interval" && durability != "always") {
     fields.fault(node, fmt::format("'durability' is interval or always, not '{}'", durability));
   }
@@ -211,6 +241,7 @@ Result<void> read_endpoint(const Node& node, Config& config) {
   if (limits_node != nullptr) TRY(read_limits(*limits_node, limits));
   if (batching != nullptr) TRY(read_batching(*batching, limits.batching));
   settings.limits = limits;
+  if (events != nullptr) TRY(read_events(*events, config.events[node.key]));
   if (plan != nullptr) settings.plan = TRY(rollout::parse_plan(*plan));
   if (!automation.empty()) {
     const rollout::Automation dial = TRY(rollout::parse_automation(automation));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "base/work_queue.h"
 #include "control/controller.h"
 #include "control/feedback.h"
+#include "events/sink.h"
 #include "grpc/server.h"
 #include "http/server.h"
 #include "ledger/ledger.h"
@@ -50,6 +52,7 @@ struct Config {
   control::FeedbackOptions feedback;
   control::ControllerOptions controller;
   ledger::Options ledger;
+  std::map<std::string, events::Options> events;  // By endpoint.
   table::WorkerOptions worker;
 };
 

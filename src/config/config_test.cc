@@ -11,6 +11,7 @@ TEST(Config, FillsTheOptionsOfTheModules) {
       "server:\n  listen: '127.0.0.1:0'\n  max_body_bytes: 8MiB\n  idle_timeout: 5s\n"
       "ledger:\n  retention: 30d\n  metadata: [x-team]\n"
       "endpoints:\n  fraud:\n    model: fraud.onnx\n    routing_key: {header: x-user}\n"
+      "    events: {sink: 'http://127.0.0.1:9000/e', mode: response, queue_records: 5}\n"
       "    durability: always\n    batching: {max_rows: 64, max_delay: 2ms}\n"
       "    limits: {concurrency: 9, running: 1, queue_requests: 8, queue_rows: 70, queue_wait: "
       "3ms, "
@@ -40,6 +41,11 @@ TEST(Config, FillsTheOptionsOfTheModules) {
   EXPECT_EQ(fraud.limits->batching.max_rows, 64U);
   EXPECT_EQ(fraud.limits->batching.max_delay_us, 2000);
   EXPECT_EQ(config.models.front().first, "fraud");
+  const auto& events = config.events.at("fraud");
+  EXPECT_EQ(events.url.port, 9000);
+  EXPECT_EQ(events.url.path, "/e");
+  EXPECT_EQ(events.mode, events::Options::Mode::response);
+  EXPECT_EQ(events.queue_max_records, 5U);
 }
 
 TEST(Config, ReadsWhatIsAboutClients) {
@@ -108,6 +114,9 @@ TEST(Config, FaultsGiveTheLineAndTheFix) {
       {"endpoints:\n  x:\n    durability: never\n", "interval or always"},
       {"endpoints:\n  x:\n    automation: assist\n", "review queue"},
       {"endpoints: [x]\n", "map from names"},
+      {"endpoints:\n  x:\n    events: {mode: all}\n", "needs 'sink'"},
+      {"endpoints:\n  x:\n    events: {sink: 'http://h/', mode: some}\n", "request or response"},
+      {"endpoints:\n  x:\n    events: {sink: 'ftp://h/'}\n", "line 3"},
       {"a: b: c\n", "weir.yaml"},
   };
   for (const Fault& fault : faults) {

@@ -91,3 +91,31 @@ def test_metrics_pass_promtool(electricity):
                  "weir_request_duration_seconds_bucket{", "weir_records_total",
                  "weir_feedback_rows_total{"):
         assert name in text.body.decode(), name
+
+
+def test_triton_names_are_shown_where_they_are_wanted(tmp_path, data):
+    path = tmp_path / "weir.yaml"
+    path.write_text("server: {triton_metrics: true}\n")
+    with weir.serve(data, {"electricity": weir.MODELS / "electricity_v1.onnx"},
+                    "--config", path) as server:
+        row = weir.electricity_rows()[0][0]
+        three = {"inputs": [
+            {"name": "input", "shape": [3, 8], "datatype": "FP32", "data": [row] * 3}]}
+        wrong = {"inputs": [{"name": "input", "shape": [1], "datatype": "FP32", "data": [1]}]}
+        for body, status in ((three, 200), (three, 200), (wrong, 400)):
+            assert server.infer("electricity", body).status == status
+        text = server.get("/metrics").body.decode()
+    labels = '{model="electricity",version="1"}'
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines()
+                  if line.startswith("nv_inference_"))
+    assert values["nv_inference_request_success" + labels] == "2"
+    assert values["nv_inference_count" + labels] == "6"
+    assert values["nv_inference_exec_count" + labels] == "2"
+    assert values[
+        'nv_inference_request_failure{model="electricity",version="1",reason="OTHER"}'] == "1"
+    for phase in ("request", "compute_infer", "compute_input"):
+        assert float(values[f"nv_inference_{phase}_duration_us{labels}"]) > 0
+    done = subprocess.run(
+        [shutil.which("promtool"), "check", "metrics"], input=text, capture_output=True, text=True)
+    # Triton's own names break rules of Prometheus about names; nothing else may.
+    assert all(line.startswith("nv_inference_") for line in done.stderr.splitlines()), done.stderr
