@@ -49,7 +49,7 @@ void add_failures(const Version& version, const Labels& labels, std::vector<Samp
     extended.emplace_back("reason", reason);
     samples.push_back({std::move(extended), value});
   };
-  add("CANCELED", count_of(version.statistics().cancelled));
+  add("CANCELED", count_of(version.statistics().cancelled.count));
   add("OTHER", count_of(version.statistics().fail.count));
 }
 
