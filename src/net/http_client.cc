@@ -6,7 +6,9 @@
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
@@ -23,7 +25,9 @@ struct HttpClient::Impl {
   Url url;
   ClientOptions options;
   asio::io_context context;
+  std::optional<asio::ssl::context> tls;  // Made once, for an address with https.
   std::optional<beast::tcp_stream> stream;
+  std::optional<asio::ssl::stream<beast::tcp_stream&>> secure;  // Around it.
   beast::flat_buffer buffer;
   Clock::time_point end;  // Of the request at hand.
 
@@ -36,7 +40,23 @@ struct HttpClient::Impl {
     context.run();
   }
 
+  void close() {
+    secure.reset();
+    stream.reset();
+  }
+
+  // Calls function(stream) with the one that carries the requests.
+  template <class Function>
+  void with_wire(Function function) {
+    if (secure) {
+      function(*secure);
+    } else {
+      function(*stream);
+    }
+  }
+
   Result<void> connect();
+  Result<void> shake_hands();
   Result<ClientResponse> exchange(const ClientRequest& request, bool& got_byte);
   tl::unexpected<Error> broken(const char* what, const error_code& error) const;
 };
@@ -71,11 +91,45 @@ Result<void> HttpClient::Impl::connect() {
   });
   finish();
   if (error) {
-    stream.reset();
+    close();
     return broken("connect to", error);
   }
   stream->socket().set_option(tcp::no_delay(true), error);
-  return {};
+  if (!url.is_tls) return {};
+  auto secured = shake_hands();
+  if (!secured) close();
+  return secured;
+}
+
+// The server's certificate must be signed by one that the system knows, or by one in the file that
+// SSL_CERT_FILE names, and must be for this host.
+Result<void> HttpClient::Impl::shake_hands() {
+  error_code error;
+  if (!tls) {
+    tls.emplace(asio::ssl::context::tls_client);
+    SSL_CTX_set_min_proto_version(tls->native_handle(), TLS1_2_VERSION);
+    tls->set_default_verify_paths(error);
+    tls->set_verify_mode(asio::ssl::verify_peer, error);
+  }
+  secure.emplace(*stream, *tls);
+  secure->set_verify_callback(asio::ssl::host_name_verification(url.host), error);
+  asio::ip::make_address(url.host, error);
+  const bool is_name = error.failed();  // A number is no name to ask for.
+  if (is_name) SSL_set_tlsext_host_name(secure->native_handle(), url.host.c_str());
+  secure->async_handshake(asio::ssl::stream_base::client, [&](const error_code& result) {
+    error = result;
+  });
+  finish();
+  if (!error) return {};
+  if (error == beast::error::timeout) return broken("agree on TLS with", error);
+  return fail(
+      Code::unavailable,
+      "cannot agree on TLS with {}: {}; SSL_CERT_FILE may name a file with the certificate that "
+      "the "
+      "server's is signed by",
+      url.authority(),
+      error.message()
+  );
 }
 
 Result<ClientResponse> HttpClient::Impl::exchange(const ClientRequest& request, bool& got_byte) {
@@ -95,16 +149,20 @@ Result<ClientResponse> HttpClient::Impl::exchange(const ClientRequest& request, 
 
   error_code error;
   stream->expires_at(end);
-  beast::http::async_write(*stream, message, [&](const error_code& result, std::size_t) {
-    error = result;
+  with_wire([&](auto& wire) {
+    beast::http::async_write(wire, message, [&](const error_code& result, std::size_t) {
+      error = result;
+    });
   });
   finish();
   if (error) return broken("send to", error);
   beast::http::response_parser<beast::http::string_body> parser;
   parser.body_limit(options.max_answer_bytes);
   parser.skip(request.method == "HEAD");
-  beast::http::async_read(*stream, buffer, parser, [&](const error_code& result, std::size_t) {
-    error = result;
+  with_wire([&](auto& wire) {
+    beast::http::async_read(wire, buffer, parser, [&](const error_code& result, std::size_t) {
+      error = result;
+    });
   });
   finish();
   got_byte = parser.got_some();
@@ -115,7 +173,7 @@ Result<ClientResponse> HttpClient::Impl::exchange(const ClientRequest& request, 
     response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   }
   response.body = std::move(parser.get().body());
-  if (!parser.keep_alive()) stream.reset();
+  if (!parser.keep_alive()) close();
   return response;
 }
 
@@ -138,11 +196,11 @@ Result<ClientResponse> HttpClient::send(const ClientRequest& request) {
   bool got_byte = false;
   auto response = impl_->exchange(request, got_byte);
   if (response) return response;
-  impl_->stream.reset();
+  impl_->close();
   if (!was_kept || got_byte || response.error().code != Code::unavailable) return response;
   TRY(impl_->connect());
   response = impl_->exchange(request, got_byte);
-  if (!response) impl_->stream.reset();
+  if (!response) impl_->close();
   return response;
 }
 

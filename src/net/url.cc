@@ -16,13 +16,13 @@ Result<Url> parse_url(std::string_view text) {
     );
   };
   std::string_view rest = text;
-  constexpr std::string_view scheme = "http://";
-  if (rest.starts_with("https://")) {
-    return fail(Code::invalid_argument, "'{}': TLS is not spoken here; use http://", text);
-  }
-  if (!rest.starts_with(scheme)) return bad();
-  rest.remove_prefix(scheme.size());
+  constexpr std::string_view plain = "http://";
+  constexpr std::string_view secure = "https://";
   Url url;
+  url.is_tls = rest.starts_with(secure);
+  if (!url.is_tls && !rest.starts_with(plain)) return bad();
+  rest.remove_prefix((url.is_tls ? secure : plain).size());
+  if (url.is_tls) url.port = 443;
   const std::size_t slash = rest.find('/');
   if (slash != std::string_view::npos) url.path = rest.substr(slash);
   rest = rest.substr(0, slash);

@@ -8,11 +8,12 @@
 
 namespace weir::net {
 
-// http://HOST[:PORT][/PATH]
+// http://HOST[:PORT][/PATH], or https://
 struct Url {
+  bool is_tls = false;
   std::string host;
-  std::uint16_t port = 80;
-  std::string path;  // Starts with '/', or empty.
+  std::uint16_t port = 80;  // 443 with TLS.
+  std::string path;         // Starts with '/', or empty.
 
   // "host:port", as it stands in messages.
   std::string authority() const;

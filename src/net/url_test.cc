@@ -11,6 +11,12 @@ TEST(Url, TakesHostPortAndPath) {
   EXPECT_EQ(url.port, 8080);
   EXPECT_EQ(url.path, "/v2/models/m");
   EXPECT_EQ(parse_url("http://example").value().port, 80);
+  EXPECT_FALSE(parse_url("http://example").value().is_tls);
+  const Url secure = parse_url("https://example/v2").value();
+  EXPECT_TRUE(secure.is_tls);
+  EXPECT_EQ(secure.port, 443);
+  EXPECT_EQ(secure.path, "/v2");
+  EXPECT_EQ(parse_url("https://example:8443").value().port, 8443);
   const Url six = parse_url("http://[::1]:9").value();
   EXPECT_EQ(six.host, "::1");
   EXPECT_EQ(six.authority(), "[::1]:9");
@@ -20,7 +26,8 @@ TEST(Url, RefusesWhatIsNoAddress) {
   for (const char* text :
        {"",
         "127.0.0.1:8080",
-        "https://x",
+        "https://",
+        "ftp://x",
         "http://",
         "http://x:",
         "http://x:0",
