@@ -24,14 +24,12 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Without a gRPC address there is no gRPC to look at; the summary says so once."""
-    if config.option.url:  # The suite's own tests are no business of a server's.
-        items[:] = [i for i in items if i.path.parent.name != "suite"]
-    if config.option.grpc:
+    if not config.option.url:
         return
-    over_grpc = [i for i in items for m in i.iter_markers("point") if m.args[1] == "gRPC"]
-    config.hook.pytest_deselected(items=over_grpc)
-    items[:] = [i for i in items if i not in over_grpc]
+    # The suite's own tests are no business of a server's.
+    items[:] = [i for i in items if i.path.parent.name != "suite"]
+    if not config.option.grpc:
+        items[:] = [i for i in items if i.get_closest_marker("point").args[1] == "REST"]
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +40,7 @@ def target(request, tmp_path_factory):
         return
     from v2.weir import Weir
     server = Weir(tmp_path_factory.mktemp("conformance") / "data", MODELS)
-    yield Target(server.url)
+    yield Target(server.url, server.grpc)
     assert server.stop() == 0, server.log()
 
 

@@ -16,7 +16,8 @@ class Weir:
         binary = os.environ.get("WEIR", str(source / "build/release/weir"))
         files = {name: models / f"{name}.onnx" for name in REFERENCE}
         files["a/b c"] = models / "two_inputs.onnx"
-        command = [binary, "serve", "--listen", "127.0.0.1:0", "--data", str(data)]
+        command = [binary, "serve", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0",
+                   "--data", str(data)]
         for name, path in files.items():
             command += ["--model", f"{name}={path}"]
         self.log_path = data.parent / "weir.log"
@@ -25,8 +26,9 @@ class Weir:
                 command, stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.process.stdout.readline()
         rest = re.search(r"http://[\d.]+:\d+", line)
-        assert rest, f"weir did not say where it serves: {line}{self.log()}"
-        self.url = rest[0]
+        grpc = re.search(r"gRPC on ([\d.]+:\d+)", line)
+        assert rest and grpc, f"weir did not say where it serves: {line}{self.log()}"
+        self.url, self.grpc = rest[0], grpc[1]
 
     def log(self):
         return self.log_path.read_text(errors="replace")
