@@ -129,8 +129,8 @@ inline const std::vector<Source>& sources() {
     auto entry = fs::recursive_directory_iterator(root());
     for (; entry != fs::recursive_directory_iterator(); ++entry) {
       const std::string name = entry->path().filename().string();
-      if (entry->is_directory()) {
-        if (skipped.contains(name)) entry.disable_recursion_pending();
+      if (skipped.contains(name)) {
+        if (entry->is_directory()) entry.disable_recursion_pending();
       } else if (entry->is_regular_file() && texts.contains(entry->path().extension().string())) {
         found.push_back(read_source(root(), entry->path()));
       }

@@ -269,6 +269,11 @@ def test_tls_with_a_certificate_that_is_exchanged(data, tmp_path):
     flags = ["--tls-certificate", used, "--tls-key", key]
     with weir.serve(data, {E: ONNX}, *flags) as server:
         assert server.url.startswith("https://")
+        command = ["status", E, "--server", server.url]
+        done = weir.cli(*command, env={**os.environ, "SSL_CERT_FILE": str(first)})
+        assert E in done.stdout
+        done = weir.cli(*command, check=False)
+        assert done.returncode == 1 and "SSL_CERT_FILE" in done.stderr
         old = https(server, first)
         answer = server.infer(E, many_rows(3000), connection=old)
         assert answer.status == 200 and old.sock.selected_alpn_protocol() == "http/1.1"
