@@ -37,15 +37,14 @@ class Block final : public model::Inference {
 };
 
 Result<void> make(table::Worker& worker, char** arguments) {
-  return worker
-      .execute(fmt::format(
-          "COPY (SELECT {} FROM read_csv('{}'), range({})) TO '{}' (FORMAT parquet)",
-          columns,
-          arguments[3],
-          arguments[4],
-          arguments[5]
-      ))
-      .map([](std::uint64_t) {});
+  TRY(worker.execute(fmt::format(
+      "COPY (SELECT {} FROM read_csv('{}'), range({})) TO '{}' (FORMAT parquet)",
+      columns,
+      arguments[3],
+      arguments[4],
+      arguments[5]
+  )));
+  return {};
 }
 
 Result<void> run(table::Worker& worker, char** arguments) {
