@@ -127,6 +127,22 @@ FileSystem& system_files() {
   return files;
 }
 
+Result<void> check_regular_file(
+    const std::string& path, std::uint64_t max_bytes, std::string_view limit
+) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) return fail(Code::not_found, "there is no file '{}'", path);
+  if (!std::filesystem::is_regular_file(status)) {
+    return fail(Code::invalid_argument, "'{}' is not a file; name the file itself", path);
+  }
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  if (size <= max_bytes) return {};
+  return fail(
+      Code::invalid_argument, "'{}' has {} bytes; {} allows {}", path, size, limit, max_bytes
+  );
+}
+
 Error system_error(std::string_view what, std::string_view path) {
   const int number = errno;
   Code code = Code::unavailable;

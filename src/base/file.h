@@ -45,6 +45,12 @@ class FileSystem {
 // The real one.
 FileSystem& system_files();
 
+// Refuses what is no regular file (a pipe would never end) and what has more bytes than `limit`,
+// the name of the bound, allows.
+Result<void> check_regular_file(
+    const std::string& path, std::uint64_t max_bytes, std::string_view limit
+);
+
 // The error of the last system call as "cannot WHAT 'PATH': reason"; ENOSPC and EDQUOT are
 // `exhausted`, ENOENT is `not_found`, everything else `unavailable`.
 Error system_error(std::string_view what, std::string_view path);

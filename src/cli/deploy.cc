@@ -20,32 +20,13 @@ void add_parameter(std::string& query, std::string_view name, std::string_view v
   query += fmt::format("{}{}={}", query.empty() ? "?" : "&", name, net::percent_encode(value));
 }
 
-// A pipe would never end, and what no server takes need not be read.
-Result<void> check_file(const std::string& path) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    return fail(Code::not_found, "there is no model file '{}'", path);
-  }
-  if (!std::filesystem::is_regular_file(status)) {
-    return fail(Code::invalid_argument, "'{}' is not a file; name the model file itself", path);
-  }
-  constexpr std::uint64_t most_bytes = 4ULL << 30;
-  const std::uint64_t size = std::filesystem::file_size(path, error);
-  if (size <= most_bytes) return {};
-  return fail(
-      Code::invalid_argument,
-      "model file '{}' has {} bytes; no server takes more than {}",
-      path,
-      size,
-      most_bytes
-  );
-}
+// What no server takes need not be read.
+constexpr std::uint64_t max_upload_bytes = 4ULL << 30;
 
 }  // namespace
 
 Result<int> run_deploy(const DeployArguments& arguments) {
-  TRY(check_file(arguments.path));
+  TRY(check_regular_file(arguments.path, max_upload_bytes, "a deployment"));
   Client client = TRY(Client::connect(arguments.client));
   const std::string bytes = TRY(system_files().read(arguments.path));
   std::string query;

@@ -78,23 +78,8 @@ Result<std::string> Catalog::hash_file(const std::string& path) const {
 }
 
 Result<Catalog::Content> Catalog::read_file(const std::string& path) const {
+  TRY(check_regular_file(path, options_.max_artifact_bytes, "max_artifact_bytes"));
   std::error_code error;
-  if (!fs::exists(path, error)) {
-    return fail(Code::not_found, "there is no model file '{}'", path);
-  }
-  if (!fs::is_regular_file(path, error)) {
-    return fail(Code::invalid_argument, "'{}' is not a file; name the model file itself", path);
-  }
-  const std::uint64_t size = fs::file_size(path, error);
-  if (size > options_.max_artifact_bytes) {
-    return fail(
-        Code::invalid_argument,
-        "model file '{}' has {} bytes; max_artifact_bytes allows {}",
-        path,
-        size,
-        options_.max_artifact_bytes
-    );
-  }
   Content content{.bytes = TRY(files_->read(path))};
   const std::string sidecar_path = path + std::string(sidecar_ending);
   if (fs::exists(sidecar_path, error)) content.sidecar = TRY(files_->read(sidecar_path));

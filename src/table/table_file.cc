@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "table/file_format.h"
 #include "table/sql_text.h"
+#include "table/typed_values.h"
 
 namespace weir::table {
 namespace {
@@ -40,17 +41,7 @@ std::string objects_of(FileFormat format, const std::string& path) {
 
 // The member of that name, by a JSON pointer.
 std::string member(const std::string& name) {
-  std::string pointer = "/";
-  for (const char letter : name) {
-    if (letter == '~') {
-      pointer += "~0";
-    } else if (letter == '/') {
-      pointer += "~1";
-    } else {
-      pointer += letter;
-    }
-  }
-  return "json_extract(json, " + literal(pointer) + ") AS " + identifier(name);
+  return "json_extract(json, " + literal(json_pointer(name)) + ") AS " + identifier(name);
 }
 
 // The text of the rows' only column.
