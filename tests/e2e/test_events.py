@@ -82,7 +82,8 @@ def test_both_sides_of_a_request_share_its_id(tmp_path, data):
                 {"name": "input", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]})
             assert (good.status, named.status, bad.status) == (200, 200, 400)
             weir.wait_for(lambda: len(receiver.events) == 6, "six events")
-            assert counts(server)["weir_events_sent_total"] == 6
+            # An event counts once its answer is there, which is after the receiver has seen it.
+            weir.wait_for(lambda: counts(server)["weir_events_sent_total"] == 6, "six answers")
     by_id = {}
     for headers, body in receiver.events:
         headers = {name.lower(): value for name, value in headers.items()}
