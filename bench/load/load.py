@@ -78,6 +78,7 @@ class Weir(Process):
         first = json.loads(post(self.url, body_of(ROWS[0])))
         assert abs(first["outputs"][1]["data"][1] - EXPECTED[0]) < 1e-6, first
         self.start_s = time.monotonic() - begin
+        self.start_mb = memory_mb(self.pid)
 
     def stop(self):
         super().stop()
@@ -151,19 +152,19 @@ def load(server, seconds, connections=16, rest_ms=0):
             "p99": quantile(99), "requests": requests}
 
 
-def raw_run_us():
-    """CPU of one Run() of ONNX Runtime through its C API, from the micro benchmark."""
+def raw_run_us(rows=1, repetitions=5):
+    """CPU of one Run() of ONNX Runtime through its C API, from the micro benchmark: the same rows of
+    the electricity set in turn, so many at a time."""
     program = pathlib.Path(WEIR).parent / "onnx_bench"
     if not program.exists():
         return None
     done = subprocess.run(
-        ["taskset", "-c", SERVER_CORE, str(program), "--benchmark_filter=^raw_run/1$",
-         "--benchmark_repetitions=5", "--benchmark_format=json",
-         "--benchmark_report_aggregates_only=true"], capture_output=True, text=True, check=True)
-    for entry in json.loads(done.stdout)["benchmarks"]:
-        if entry.get("aggregate_name") == "median":
-            return entry["cpu_time"] / {"ns": 1e3, "us": 1, "ms": 1e-3}[entry["time_unit"]]
-    return None
+        ["taskset", "-c", SERVER_CORE, str(program), f"--benchmark_filter=^raw_run/{rows}$",
+         f"--benchmark_repetitions={repetitions}", "--benchmark_format=json"],
+        capture_output=True, text=True, check=True)
+    return median([entry["cpu_time"] / {"ns": 1e3, "us": 1, "ms": 1e-3}[entry["time_unit"]]
+                   for entry in json.loads(done.stdout)["benchmarks"]
+                   if entry["run_type"] == "iteration"])
 
 
 def deploy_shadow(server, model):
@@ -210,13 +211,14 @@ def main():
         print(f"\rround {round_number + 1} of {options.pairs}", end="", file=sys.stderr)
     print(file=sys.stderr)
 
-    print(f"{'':24}{'CPU µs':>8}{'req/s':>9}{'p50 µs':>8}{'p99 µs':>8}{'MB':>6}{'start s':>9}")
+    print(f"{'':24}{'CPU µs':>8}{'req/s':>9}{'p50 µs':>8}{'p99 µs':>8}{'MB':>6}{'start s':>9}"
+          f"{'MB then':>9}")
     for name, rounds in results.items():
         server = servers[name]
-        start = f"{server.start_s:.3f}" if hasattr(server, "start_s") else ""
+        start = (f"{server.start_s:>9.3f}{server.start_mb:>9.1f}" if hasattr(server, "start_s") else "")
         print(f"{name:24}" + "".join(f"{median([r[k] for r in rounds]):>{w}.{d}f}" for k, w, d in (
             ("cpu_us", 8, 2), ("rate", 9, 0), ("p50", 8, 0), ("p99", 8, 0))) +
-            f"{memory_mb(server.pid):>6.1f}{start:>9}")
+            f"{memory_mb(server.pid):>6.1f}{start}")
     if raw is not None:
         print(f"{'raw Run()':24}{raw:>8.2f}")
         floor = [raw + r["cpu_us"] for r in results["nginx, static answer"]]

@@ -191,7 +191,16 @@ http::Admission Api::admit(const Request& head, std::uint64_t) {
   if (head.path.starts_with("/v2/repository/")) {
     return {.max_body_bytes = options_.max_artifact_bytes};
   }
-  if (head.method == Method::post && sources_.admission.is_full()) {
+  if (head.method != Method::post) return {};
+  if (head.ahead_ns > 0) {
+    sources_.admission.count_refused();
+    return {
+        .status = 503,
+        .message =
+            "the requests ahead of this one take longer than is allowed (max_backlog); try again "
+            "later"};
+  }
+  if (sources_.admission.is_full()) {
     return {.status = 503, .message = "the server is busy (max_in_flight); try again later"};
   }
   return {};
@@ -225,6 +234,10 @@ void Api::handle(Exchange& exchange) {
          fmt::format("there is nothing at '{}'; see /v2, /api/v1 and /metrics", request.path)}
     );
   }
+}
+
+void Api::on_lost(Exchange& exchange) {
+  v2_.on_lost(exchange);
 }
 
 void Api::handle_control(Exchange& exchange) {

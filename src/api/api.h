@@ -51,6 +51,7 @@ class Api final : public http::Handler {
 
   http::Admission admit(const http::Request& head, std::uint64_t declared_bytes) override;
   void handle(http::Exchange& exchange) override;
+  void on_lost(http::Exchange& exchange) override;
 
  private:
   struct Route;

@@ -95,7 +95,7 @@ Result<void> read_server(const Node& node, Config& config) {
   fields.flag("triton_metrics", config.triton_metrics);
   TRY(read_http(fields, config));
   fields.count("max_in_flight", config.admission.max_in_flight, 1, many);
-  fields.duration_us("max_backlog", config.admission.max_backlog_us);
+  fields.duration_us("max_backlog", config.http.arrivals.max_backlog_us);
   fields.count("max_concurrency", config.controller.version.max_concurrency, 1, many);
   fields.duration_us("queue_wait", config.controller.version.queue.max_wait_us);
   fields.duration_us("slow_run", config.pool.slow_us);

@@ -50,7 +50,17 @@ void Connection::refuse_connection() {
 void Connection::on_readable(bool is_half_closed) {
   is_readable_ = true;
   is_half_closed_ = is_half_closed_ || is_half_closed;
+  if (is_half_closed_ && state_ == State::exchange) probe();
   advance();
+}
+
+// A client that has closed its sending side has mostly gone, but may still wait for the answer.
+// Only sending tells: the system of one that has gone resets the connection. Every client of
+// HTTP/1.1 reads over this (RFC 9110, 15.2).
+void Connection::probe() {
+  if (has_probed_ || memory_->head.is_http_1_0 || !unsent_.is_empty()) return;
+  has_probed_ = true;
+  write("HTTP/1.1 100 Continue\r\n\r\n", {});
 }
 
 void Connection::on_writable() {
@@ -218,8 +228,9 @@ Connection::Progress Connection::begin_request(std::size_t head_bytes) {
   const auto refusal = parse_head(bytes, limits, memory.headers, memory.head);
   Request& request = memory.head.request;
   request.peer = {peer_.data(), peer_size_};
-  request.received_ns = head_started_ns_ == 0 ? context_.now_ns : head_started_ns_;
-  request.readable_ns = context_.readable_ns;
+  request.received_ns = head_started_ns_ == 0 ? context_.seen_ns : head_started_ns_;
+  request.ahead_ns = context_.ahead_ns;
+  request.is_behind = context_.is_behind;
   head_started_ns_ = 0;
   scanned_bytes_ = 0;
   ++turn_requests_;
@@ -240,10 +251,12 @@ Connection::Progress Connection::deliver(std::string_view body) {
   memory_->head.request.body = body;
   state_ = State::exchange;
   is_exchange_open_ = true;
+  has_probed_ = false;
   context_.handler.handle(*this);
   if (is_exchange_open_ && state_ != State::closed) {
     if (unsent_.is_empty()) context_.waits.set(*this, Wait::handler, context_.now_ns);
     account();
+    if (is_half_closed_) probe();
   }
   return Progress::goes_on;
 }
@@ -301,6 +314,7 @@ void Connection::close_now() {
     // The handler still has the request.
     context_.waits.set(*this, Wait::handler, context_.now_ns);
     account();
+    context_.handler.on_lost(*this);
   } else {
     context_.waits.remove(*this);
     release_memory();

@@ -38,13 +38,14 @@ class Connection : public Exchange, public Waiter {
   void on_expired();
   void on_drain();  // The server stops: closes what is idle.
 
+  // Whether what it has to read is a new request, as far as one can tell without reading it.
+  bool is_between_requests() const { return state_ == State::head && is_wire_open(); }
   // No wire and no exchange any more. Announced in Context::finished.
   bool is_finished() const { return state_ == State::closed && !is_exchange_open_; }
 
   const Request& request() const override { return memory_->head.request; }
   Loop& loop() override { return context_.loop; }
   bool is_connected() const override { return state_ != State::closed; }
-  bool is_half_closed() const override { return is_half_closed_; }
   void respond(
       int status, std::string_view content_type, std::string_view body, std::string_view headers
   ) override;
@@ -85,6 +86,7 @@ class Connection : public Exchange, public Waiter {
   Progress wait_for_head();
   Progress begin_request(std::size_t head_bytes);
   Progress deliver(std::string_view body);
+  void probe();
   Progress discard();
   Progress linger();
   void close_politely();
@@ -144,6 +146,7 @@ class Connection : public Exchange, public Waiter {
   BodyPlace body_place_ = BodyPlace::behind_head;
   bool is_readable_ = false;
   bool is_half_closed_ = false;  // The client has said so.
+  bool has_probed_ = false;      // Whether it is still there, in this exchange.
   bool has_ended_ = false;       // And all it sent has been read.
   bool is_exchange_open_ = false;
   bool is_advancing_ = false;

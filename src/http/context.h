@@ -106,10 +106,13 @@ struct Context {
   std::vector<Connection*> ready;     // Have something to do without any event.
   std::vector<Connection*> finished;  // Can be deleted at the end of this turn.
   std::int64_t now_ns = 0;            // Read once per turn.
-  std::int64_t readable_ns = 0;       // Since when events of this turn may have been there.
-  AccessLog* access_log = nullptr;    // Of the server; none when it is off.
-  bool is_retiring = false;           // Every answer is the last of its connection.
-  bool is_draining = false;           // And nothing new is accepted.
+  // Of the connection whose turn it is, as in Request.
+  std::int64_t seen_ns = 0;
+  std::int64_t ahead_ns = 0;
+  bool is_behind = false;
+  AccessLog* access_log = nullptr;  // Of the server; none when it is off.
+  bool is_retiring = false;         // Every answer is the last of its connection.
+  bool is_draining = false;         // And nothing new is accepted.
 
   // "Date: Tue, 24 Nov 2026 15:05:10 GMT\r\n", made once a second.
   std::string_view date_line();

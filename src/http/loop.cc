@@ -25,7 +25,8 @@ namespace weir::http {
 namespace {
 
 constexpr int max_events = 1024;
-constexpr std::int64_t longest_look_ns = 20'000;  // That asking for events takes without waiting.
+// After so long the loop looks who else has come, so that it can tell them when it is too late.
+constexpr std::int64_t look_again_ns = 2'000'000;
 constexpr int max_accepts = 64;  // In one go; the others of this loop want their turn too.
 constexpr std::int64_t accept_pause_ns = 100'000'000;
 constexpr std::int64_t accept_warning_interval_ns = 10'000'000'000;
@@ -57,6 +58,10 @@ class SocketConnection final : public Connection {
     if (socket_ >= 0) ::close(socket_);
   }
   Kind kind() const { return kind_; }
+
+  bool has_arrived = false;      // Is in the loop's Arrivals…
+  bool has_half_closed = false;  // …and its client has closed its side.
+
   // The socket takes bytes again; with TLS that may be what reading waits for.
   void on_room() {
     if (tls_ && tls_->wants_room()) return on_readable(false);
@@ -104,7 +109,8 @@ Result<std::unique_ptr<EventLoop>> EventLoop::create(ServerShared& shared, std::
 EventLoop::EventLoop(ServerShared& shared, std::size_t index)
     : shared_(shared),
       index_(index),
-      context_(shared.options, shared.handler, *this, shared.budget) {
+      context_(shared.options, shared.handler, *this, shared.budget),
+      arrivals_(shared.options.arrivals) {
   context_.access_log = shared.access_log;
 }
 
@@ -148,31 +154,8 @@ void EventLoop::run() {
 }
 
 void EventLoop::turn() {
-  std::array<epoll_event, max_events> events;
-  const std::int64_t asked_ns = monotonic_ns();
-  const int count = epoll_wait(epoll_, events.data(), max_events, milliseconds_to_wait());
-  // What was there at once came during the last turn, in its middle on average; else just now.
-  const std::int64_t last_ns = context_.now_ns;
-  context_.now_ns = monotonic_ns();
-  const bool has_waited = context_.now_ns - asked_ns > longest_look_ns;
-  context_.readable_ns = has_waited ? context_.now_ns : (last_ns + context_.now_ns) / 2;
-  for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.ptr == &wake_) {
-      run_posted();
-    } else if (event.data.ptr == &is_listening_) {
-      accept_all();
-    } else {
-      auto& connection = *static_cast<SocketConnection*>(event.data.ptr);
-      if ((event.events & (EPOLLHUP | EPOLLERR)) != 0) {
-        connection.on_lost();
-      } else if ((event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
-        connection.on_readable((event.events & EPOLLRDHUP) != 0);
-      } else {
-        connection.on_room();
-      }
-    }
-  }
+  look();
+  serve_arrivals();
   ready_.swap(context_.ready);
   for (Connection* connection : ready_) connection->on_ready();
   ready_.clear();
@@ -186,8 +169,62 @@ void EventLoop::turn() {
   delete_finished();
 }
 
+void EventLoop::look() {
+  std::array<epoll_event, max_events> events;
+  const int count = epoll_wait(epoll_, events.data(), max_events, milliseconds_to_wait());
+  context_.now_ns = monotonic_ns();
+  context_.seen_ns = context_.now_ns;
+  context_.is_behind = false;
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.ptr == &wake_) {
+      run_posted();
+    } else if (event.data.ptr == &is_listening_) {
+      accept_all();
+    } else {
+      auto& connection = *static_cast<SocketConnection*>(event.data.ptr);
+      if ((event.events & (EPOLLHUP | EPOLLERR)) != 0) {
+        connection.on_lost();
+      } else if ((event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
+        arrive(connection, (event.events & EPOLLRDHUP) != 0);
+      } else {
+        connection.on_room();
+      }
+    }
+  }
+}
+
+// Who would have to wait too long has its turn at once, to be refused.
+void EventLoop::arrive(SocketConnection& connection, bool is_half_closed) {
+  connection.has_half_closed = connection.has_half_closed || is_half_closed;
+  if (connection.has_arrived) return;
+  context_.ahead_ns = arrivals_.too_long_ns(context_.now_ns);
+  if (context_.ahead_ns > 0 && connection.is_between_requests()) {
+    connection.on_readable(connection.has_half_closed);
+  } else {
+    connection.has_arrived = true;
+    arrivals_.push({&connection, context_.now_ns});
+  }
+  context_.ahead_ns = 0;
+}
+
+void EventLoop::serve_arrivals() {
+  std::int64_t now_ns = context_.now_ns;
+  while (!arrivals_.is_empty() && now_ns - context_.now_ns < look_again_ns) {
+    const Arrival arrival = arrivals_.pop();
+    context_.seen_ns = arrival.seen_ns;
+    context_.is_behind = arrivals_.is_long(now_ns - arrival.seen_ns);
+    arrival.connection->has_arrived = false;
+    arrival.connection->on_readable(arrival.connection->has_half_closed);
+    const std::int64_t began_ns = std::exchange(now_ns, monotonic_ns());
+    arrivals_.took(now_ns - began_ns);
+  }
+  context_.seen_ns = context_.now_ns;
+  context_.is_behind = false;
+}
+
 int EventLoop::milliseconds_to_wait() const {
-  if (!context_.ready.empty()) return 0;
+  if (!context_.ready.empty() || !arrivals_.is_empty()) return 0;
   const std::int64_t next =
       std::min({context_.waits.next_deadline_ns(), listen_again_ns_, stop_ns_});
   if (next == INT64_MAX) return -1;
@@ -317,6 +354,7 @@ void EventLoop::delete_finished() {
     const bool is_accepted = connection->kind() == SocketConnection::Kind::accepted;
     --(is_accepted ? shared_.connections_open : shared_.refused_open);
     --connection_count_;
+    if (connection->has_arrived) arrivals_.remove(*connection);
     delete connection;
   }
   context_.finished.clear();

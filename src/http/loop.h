@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/result.h"
+#include "http/arrivals.h"
 #include "http/context.h"
 #include "http/server.h"
 #include "http/tls.h"
@@ -72,6 +73,9 @@ class EventLoop final : public Loop {
   EventLoop(ServerShared& shared, std::size_t index);
   Result<void> open();
   void turn();
+  void look();
+  void arrive(SocketConnection& connection, bool is_half_closed);
+  void serve_arrivals();
   int milliseconds_to_wait() const;
   void accept_all();
   bool accept_one();
@@ -98,6 +102,7 @@ class EventLoop final : public Loop {
   bool is_stopped_ = false;                     // Guarded by mutex_.
   std::vector<std::function<void()>> running_;  // These two are kept for their memory.
   std::vector<Connection*> ready_;
+  Arrivals arrivals_;
 };
 
 }  // namespace weir::http

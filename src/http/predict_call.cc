@@ -18,7 +18,7 @@ PredictCall& PredictCall::of(
 ) {
   std::shared_ptr<void>& scratch = exchange.scratch();
   if (!scratch) scratch = std::make_shared<PredictCall>(predictor, options);
-  return *static_cast<PredictCall*>(scratch.get());
+  return *in(exchange);
 }
 
 Result<void> PredictCall::begin(
@@ -38,7 +38,7 @@ Result<void> PredictCall::begin(
   traceparent = http.traceparent;
   tracestate = traceparent.empty() ? std::string_view() : http.header("tracestate");
   received_ns = http.received_ns;
-  readable_ns = http.readable_ns;
+  is_behind = http.is_behind;
   loop = exchange.loop().index();
   arrived = now_us();
   return {};

@@ -20,6 +20,11 @@ class PredictCall final : public serve::Call {
       Exchange& exchange, serve::Predictor& predictor, const protocol::DecodeOptions& options
   );
 
+  // The same, if there is one.
+  static PredictCall* in(Exchange& exchange) {
+    return static_cast<PredictCall*>(exchange.scratch().get());
+  }
+
   // Makes it ready for a request to this endpoint. `encoded_name` is percent-encoded.
   Result<void> begin(Exchange& exchange, std::string_view encoded_name, std::string_view version);
 

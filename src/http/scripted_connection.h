@@ -72,6 +72,7 @@ class ScriptedLoop final : public Loop {
         budget_(options.max_buffered_bytes),
         context_(options_, handler, *this, budget_) {
     context_.now_ns = 1'000'000'000;
+    context_.seen_ns = context_.now_ns;
   }
 
   bool post(std::function<void()> function) override {
@@ -101,6 +102,7 @@ class ScriptedLoop final : public Loop {
   }
   void pass_us(std::int64_t us) {
     context_.now_ns += us * 1000;
+    context_.seen_ns = context_.now_ns;
     settle();
   }
   void settle() {

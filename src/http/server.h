@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "http/arrivals.h"
 #include "net/tls_files.h"
 
 // An HTTP/1.1 server: one event loop per thread, each with its own connections. It knows nothing
@@ -39,9 +40,11 @@ struct Request {
   std::string_view peer;         // "127.0.0.1:51234"
   std::string_view id;           // Of x-request-id, else Ce-Id, where it is well-formed; or empty.
   std::string_view traceparent;  // W3C trace context where it is valid; or empty.
-  std::int64_t received_ns = 0;  // monotonic_ns() when its first byte was read.
-  // Since when it could have been read, as far as that can be told: its wait for a turn follows.
-  std::int64_t readable_ns = 0;
+  std::int64_t received_ns = 0;  // monotonic_ns() when the loop learned of its first byte.
+  bool is_behind = false;        // It has waited for its turn for half of max_backlog_us or more.
+  // It is asked about before its turn, which is expected to come after so long only: a prediction
+  // is to be refused. 0: its turn has come.
+  std::int64_t ahead_ns = 0;
 
   // The value of the first header of that name, any letter case; empty when absent.
   std::string_view header(std::string_view name) const;
@@ -58,10 +61,6 @@ class Exchange {
   virtual Loop& loop() = 0;
   // False once the client has gone; the answer must be given all the same and is thrown away.
   virtual bool is_connected() const = 0;
-  // True once the client has closed its sending side. Mostly it has gone, but a client may do so
-  // and still read the answer, so this is a reason not to start costly work, never one not to
-  // answer.
-  virtual bool is_half_closed() const { return false; }
   // Sends status, headers and body in one write. `body` is copied or written before this returns.
   // `headers` are extra ones, complete lines "Name: value\r\n"; Content-Length, Content-Type,
   // Content-Encoding, Date and Connection are written here. A body is compressed when the client
@@ -111,6 +110,9 @@ class Handler {
   // `declared_bytes` is Content-Length, or 0 for a chunked body.
   virtual Admission admit(const Request& head, std::uint64_t declared_bytes) = 0;
   virtual void handle(Exchange& exchange) = 0;
+  // The client of an exchange that has not been answered yet has gone. It may be answered now, or
+  // later as ever.
+  virtual void on_lost(Exchange&) {}
 };
 
 struct CorsOptions {
@@ -130,6 +132,7 @@ struct ServerOptions {
   int listener = -1;          // A socket that listens already, instead; the server's from then on.
   net::TlsFiles tls;
   int threads = 1;
+  ArrivalsOptions arrivals;
   std::size_t max_connections = 10'000;  // Beyond: accept, answer 503, close.
   std::size_t max_refused_open = 256;    // Of those, at most so many wait until their 503 is read.
   std::uint64_t max_head_bytes = 64 * 1024;         // Request line and headers → 431.

@@ -119,6 +119,10 @@ void V2::infer(Exchange& exchange, const ModelPath& path) {
   predictor_.start(call);
 }
 
+void V2::on_lost(Exchange& exchange) {
+  if (PredictCall* call = PredictCall::in(exchange)) predictor_.abandon(*call);
+}
+
 void V2::handle_server(Exchange& exchange, std::string_view rest) {
   if (rest.empty() || rest == "/") {
     if (!check_method(exchange, Method::get)) return;

@@ -45,6 +45,8 @@ class V2 {
 
   // Requires: the path is /v2 or below it.
   void handle(Exchange& exchange);
+  // As Handler::on_lost; any exchange.
+  void on_lost(Exchange& exchange);
 
  private:
   void infer(Exchange& exchange, const ModelPath& path);

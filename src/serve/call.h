@@ -27,10 +27,9 @@ class Call : public model::Inference {
   std::optional<std::uint32_t> pinned;  // The version that the client named.
   std::int64_t received_ns = 0;         // monotonic_ns() of its first byte.
   Moment arrived = 0;                   // Wall clock, same moment.
-  // Since when it could have been read, where the transport knows: 0 = it does not.
-  std::int64_t readable_ns = 0;
-  std::size_t loop = 0;       // The index of the event loop that owns it.
-  std::string_view outer_id;  // Names the record when the request itself has no id.
+  bool is_behind = false;               // Requests wait too long before anybody reads them.
+  std::size_t loop = 0;                 // The index of the event loop that owns it.
+  std::string_view outer_id;            // Names the record when the request itself has no id.
 
   // Bytes → `request`.
   virtual Result<void> decode() = 0;

@@ -103,6 +103,14 @@ Progress Pool::submit(Queue& queue, Inference& inference) {
   return Progress::pending;
 }
 
+bool Pool::withdraw(Queue& queue, Inference& inference) {
+  const std::lock_guard lock(mutex_);
+  if (!queue.remove(inference)) return false;
+  if (queue.is_empty()) std::erase(queues_, &queue);
+  publish(queue, monotonic_ns());
+  return true;
+}
+
 // The runs of its own queue, as many of each other queue as take turns with them, and what is left
 // of those under way, over the threads.
 std::int64_t Pool::wait_ns(const Queue& queue, std::int64_t now_ns) const {

@@ -32,6 +32,8 @@ class Pool {
 
   // Pending, or done with an error: the queue is full, or the inference would come too late.
   model::Progress submit(Queue& queue, model::Inference& inference);
+  // Takes an inference back that waits in the queue; false when it does not.
+  bool withdraw(Queue& queue, model::Inference& inference);
   // Requests that wait in a queue.
   std::size_t waiting(const Queue& queue) const;
 

@@ -44,9 +44,6 @@ void Predictor::resume(Call& call) {
 }
 
 Result<void> Predictor::admit(Call& call) {
-  if (call.readable_ns != 0) {
-    TRY(admission_.check_age(call.loop, call.readable_ns, monotonic_ns()));
-  }
   call.table = routes_.load();
   const auto found = call.table->find(call.endpoint);
   call.route = found == call.table->end() ? nullptr : found->second.get();
@@ -107,7 +104,7 @@ void Predictor::finish(Call& call) {
     if (call.status && call.lane->arm == Arm::primary && !call.route->shadows.empty() &&
         !call.pinned) {
       // Under load they are the first to go.
-      const bool is_busy = admission_.is_behind(call.loop) || call.lane->version->is_half_full();
+      const bool is_busy = call.is_behind || call.lane->version->is_half_full();
       is_busy ? shadows_.drop(call) : shadows_.offer(call);
     }
     count(call);
@@ -124,8 +121,15 @@ void Predictor::finish(Call& call) {
   end(call);
 }
 
+void Predictor::abandon(Call& call) {
+  if (call.step != Call::Step::inferring || !call.lane->version->withdraw(call)) return;
+  call.status = abandoned();
+  finish(call);
+}
+
 void Predictor::end(Call& call) {
   admission_.leave();
+  call.step = Call::Step::idle;
   if (!call.status) {
     call.refuse(call.status.error());
     return;

@@ -20,6 +20,9 @@ class Predictor {
   // this returns, or its complete() will be called and resume() takes it on.
   void start(Call& call);
   void resume(Call& call);
+  // Its client has gone: if it still waits for a thread, it does so no longer and is answered
+  // before this returns. Otherwise it goes on as ever. On the thread that owns the call.
+  void abandon(Call& call);
 
  private:
   // Step 1: whether there is room for it, before it is decoded.

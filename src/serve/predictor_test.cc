@@ -364,6 +364,42 @@ TEST_F(PredictorTest, AnOverloadedVersionRefusesBeforeTheRequestIsDecoded) {
   waiting.wait();
 }
 
+TEST_F(PredictorTest, ACallWhoseClientGoesLeavesTheQueueAtOnce) {
+  Pool pool({.threads = 1, .slow_us = 0});
+  const TestVersion one = make_test_version(1, 0, {}, &pool);
+  const int calls_before = one.session->calls;
+  std::binary_semaphore stands{0};
+  std::binary_semaphore go_on{0};
+  one.session->before_run = [&] {
+    one.session->before_run = nullptr;
+    stands.release();
+    go_on.acquire();
+  };
+  publish({.primary = lane(one, rollout::Arm::primary)});
+  TestCall running(predictor, 1, 2);
+  predictor.start(running);
+  stands.acquire();
+  TestCall waiting(predictor, 3, 4);
+  predictor.start(waiting);
+  EXPECT_EQ(one.version->in_flight(), 2U);
+
+  predictor.abandon(waiting);
+  ASSERT_TRUE(waiting.refused);
+  EXPECT_EQ(waiting.refused->code, Code::cancelled);
+  EXPECT_EQ(one.version->in_flight(), 1U);
+  EXPECT_EQ(one.version->queued(), 0U);
+  EXPECT_EQ(admission.in_flight(), 1U);
+
+  predictor.abandon(running);  // Too late for that.
+  EXPECT_FALSE(running.refused);
+  go_on.release();
+  running.ended.acquire();
+  EXPECT_EQ(running.value, 3);
+  EXPECT_EQ(one.session->calls, calls_before + 1);
+  predictor.abandon(running);  // It is over.
+  EXPECT_EQ(one.version->statistics().cancelled.count, 1U);
+}
+
 TEST_F(PredictorTest, UnderLoadShadowsAreTheFirstToGo) {
   const TestVersion one = make_test_version(1);
   const TestVersion two = make_test_version(2);
@@ -371,12 +407,11 @@ TEST_F(PredictorTest, UnderLoadShadowsAreTheFirstToGo) {
   route.shadows = {lane(two, rollout::Arm::shadow)};
   publish(std::move(route));
   TestCall soon(predictor, 1, 2);
-  soon.readable_ns = monotonic_ns();
   predictor.start(soon);
   TestCall late(predictor, 1, 2);
-  late.readable_ns = monotonic_ns() - 1'000'000'000;
+  late.is_behind = true;
   predictor.start(late);
-  EXPECT_EQ(late.value, 3);  // One that waited is no overload yet.
+  EXPECT_EQ(late.value, 3);
   shadows.drain();
   EXPECT_EQ(shadows.counts().dropped, 1U);
   EXPECT_EQ(two.session->calls, 1);

@@ -70,6 +70,14 @@ void Queue::take_late(Moment now, std::vector<Inference*>& late) {
   });
 }
 
+bool Queue::remove(const Inference& inference) {
+  const auto place = std::ranges::find(waiting_, &inference, &Entry::inference);
+  if (place == waiting_.end()) return false;
+  rows_ -= inference.rows;
+  waiting_.erase(place);
+  return true;
+}
+
 void Queue::take(bool may_batch, std::vector<Inference*>& batch) {
   CHECK(!waiting_.empty(), "somebody waits");
   Inference* first = waiting_.front().inference;

@@ -46,6 +46,8 @@ class Queue {
   std::int64_t leave_at_ns() const;
   // Takes those whose deadline has passed.
   void take_late(Moment now, std::vector<model::Inference*>& late);
+  // False when it is not among those that wait.
+  bool remove(const model::Inference& inference);
   // Takes the first and all that may share its run, up to the limit of a batch.
   void take(bool may_batch, std::vector<model::Inference*>& batch);
 

@@ -102,6 +102,10 @@ Progress Version::infer(Inference& inference) const {
   return progress;
 }
 
+bool Version::withdraw(Inference& inference) const {
+  return pool_ != nullptr && pool_->withdraw(queue_, inference);
+}
+
 Progress Version::infer_here(Inference& inference) const {
   return run_session(inference, Measured::always);
 }

@@ -84,6 +84,9 @@ class Version {
   // Runs a fast inference at once, and passes a slow one, or one for a batch, to the pool.
   // Requires: enter() returned true.
   model::Progress infer(model::Inference& inference) const;
+  // Takes a pending inference back that still waits in the queue: true, and it will not be
+  // completed. False when it is too late for that.
+  bool withdraw(model::Inference& inference) const;
   // Runs it on this thread whatever it costs.
   model::Progress infer_here(model::Inference& inference) const;
 

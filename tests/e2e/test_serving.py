@@ -1,6 +1,8 @@
 """Slow models, batches, deadlines and what is refused under load, against the running program."""
 import concurrent.futures
+import json
 import math
+import socket
 import threading
 
 import pytest
@@ -102,6 +104,34 @@ def test_a_full_queue_refuses_and_the_rest_is_answered(tmp_path):
         assert version["cpu_seconds"] > 0
         assert version["memory_bytes"] > 0
         assert version["run_us"] > 1000
+
+
+def test_nothing_is_computed_for_clients_that_have_gone(tmp_path):
+    config = "endpoints: {slow: {limits: {running: 1, queue_wait: 1h}}}\n"
+    with serve(tmp_path, {"slow": SLOW}, config) as server:
+        body = json.dumps(weir.electricity_body(ROWS[0])).encode()
+        request = (b"POST /v2/models/slow/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+                   % len(body) + body)
+        address = (server.host, server.port)
+        clients = [socket.create_connection(address) for _ in range(40)]
+        for client in clients:
+            client.sendall(request)
+        version = lambda: server.api("/endpoints/slow")["versions"][0]
+        weir.wait_for(lambda: version()["queued"] > 30, "requests in the queue")
+        # One only closes its sending side and still waits.
+        patient = clients.pop()
+        patient.shutdown(socket.SHUT_WR)
+        for client in clients:
+            client.close()
+        weir.wait_for(lambda: version()["queued"] <= 1, "the queue without those who have gone")
+        answer = b""
+        while part := patient.recv(65536):
+            answer += part
+        assert b"HTTP/1.1 200 OK" in answer
+        patient.close()
+        shown = statistics(server, "slow")
+        assert shown["execution_count"] < 20
+        assert shown["inference_stats"]["fail"]["count"] == 0
 
 
 def test_what_versions_use_is_shown(tmp_path):

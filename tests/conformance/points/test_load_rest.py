@@ -31,7 +31,7 @@ def test_clients_that_close_their_socket(target, server):
     for _ in range(GONE):
         post_and_leave(server, model)
     # Were the places of those who left not free again, this one would be refused for good.
-    patience = time.monotonic() + 20
+    patience = time.monotonic() + 5
     answer = server.infer(model, model.json_request())
     while answer.status == 503 and time.monotonic() < patience:
         time.sleep(0.1)

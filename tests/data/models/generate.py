@@ -123,6 +123,10 @@ def shapes_and_types():
     save("wide", [helper.make_node("Neg", ["x"], ["y"])],
          [value("x", FLOAT, ["rows", 3000])], [value("y", FLOAT, ["rows", 3000])])
 
+    # The size of a small picture, and nothing to compute: for the benchmarks.
+    save("identity", [helper.make_node("Identity", ["x"], ["y"])],
+         [value("x", FLOAT, ["rows", 784])], [value("y", FLOAT, ["rows", 784])])
+
     # 8 MB of temporary memory from a small file: what a run takes must go back.
     save("heavy", [helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
                    helper.make_node("Add", ["zeros", "x"], ["sums"]),
