@@ -27,18 +27,22 @@ class Arrivals {
 
   bool is_empty() const { return waiting_.empty(); }
   void push(Arrival arrival) { waiting_.push_back(arrival); }
-  // Requires: not empty.
-  Arrival pop() {
+  // The first has its turn now. Requires: not empty.
+  Arrival pop(std::int64_t now_ns) {
+    end_turn(now_ns);
+    turn_ns_ = now_ns;
     const Arrival first = waiting_.front();
     waiting_.pop_front();
     return first;
   }
+  // The last turn is over, and nobody waits.
+  void rest(std::int64_t now_ns) {
+    end_turn(now_ns);
+    turn_ns_ = 0;
+  }
   void remove(const SocketConnection& connection) {
     std::erase_if(waiting_, [&](const Arrival& a) { return a.connection == &connection; });
   }
-  // One has had its turn, and it took so long.
-  void took(std::int64_t ns) { mean_ns_ += (static_cast<double>(ns) - mean_ns_) / 16; }
-
   // What the turns of all that wait are expected to take, if that is too long for one more; else 0.
   // A burst of requests that turn out to be cheap is none of it: the first has to have waited for a
   // part of the limit already.
@@ -52,9 +56,14 @@ class Arrivals {
   bool is_long(std::int64_t waited_ns) const { return max_ns_ != 0 && waited_ns > max_ns_ / 2; }
 
  private:
+  void end_turn(std::int64_t now_ns) {
+    if (turn_ns_ != 0) mean_ns_ += (static_cast<double>(now_ns - turn_ns_) - mean_ns_) / 16;
+  }
+
   const std::int64_t max_ns_;
   std::deque<Arrival> waiting_;
-  double mean_ns_ = 0;
+  std::int64_t turn_ns_ = 0;  // When the last turn began, while more wait; else 0.
+  double mean_ns_ = 0;        // From one turn to the next, whatever is done in between.
 };
 
 }  // namespace weir::http

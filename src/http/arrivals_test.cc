@@ -10,7 +10,9 @@ constexpr std::int64_t ms = 1'000'000;
 // As many wait as are asked for, the first since `begin_ns`.
 Arrivals filled(std::int64_t max_backlog_us, std::size_t count, std::int64_t begin_ns) {
   Arrivals arrivals({.max_backlog_us = max_backlog_us});
-  for (int i = 0; i < 400; ++i) arrivals.took(ms);
+  for (int i = 0; i < 400; ++i) arrivals.push({nullptr, 0});
+  for (int i = 0; i < 400; ++i) arrivals.pop(i * ms);
+  arrivals.rest(400 * ms);
   for (std::size_t i = 0; i < count; ++i) arrivals.push({nullptr, begin_ns});
   return arrivals;
 }
@@ -19,8 +21,8 @@ TEST(Arrivals, AreServedInTheOrderInWhichTheyWereSeen) {
   Arrivals arrivals({});
   arrivals.push({nullptr, 1});
   arrivals.push({nullptr, 2});
-  EXPECT_EQ(arrivals.pop().seen_ns, 1);
-  EXPECT_EQ(arrivals.pop().seen_ns, 2);
+  EXPECT_EQ(arrivals.pop(3).seen_ns, 1);
+  EXPECT_EQ(arrivals.pop(4).seen_ns, 2);
   EXPECT_TRUE(arrivals.is_empty());
 }
 
@@ -37,6 +39,12 @@ TEST(Arrivals, ABurstHasToProveItselfSlowFirst) {
   EXPECT_EQ(filled(100'000, 500, now_ns).too_long_ns(now_ns), 0);
   EXPECT_EQ(filled(100'000, 500, now_ns).too_long_ns(now_ns + 12 * ms), 0);
   EXPECT_GT(filled(100'000, 500, now_ns).too_long_ns(now_ns + 13 * ms), 0);
+}
+
+TEST(Arrivals, WhatIsDoneBetweenTwoTurnsCounts) {
+  Arrivals arrivals = filled(100'000, 200, 0);
+  for (int i = 0; i < 100; ++i) arrivals.pop(i * 3 * ms);
+  EXPECT_GT(arrivals.too_long_ns(300 * ms), 250 * ms);
 }
 
 TEST(Arrivals, WithoutALimitNobodyIsRefusedAndNothingIsLong) {

@@ -211,14 +211,14 @@ void EventLoop::arrive(SocketConnection& connection, bool is_half_closed) {
 void EventLoop::serve_arrivals() {
   std::int64_t now_ns = context_.now_ns;
   while (!arrivals_.is_empty() && now_ns - context_.now_ns < look_again_ns) {
-    const Arrival arrival = arrivals_.pop();
+    const Arrival arrival = arrivals_.pop(now_ns);
     context_.seen_ns = arrival.seen_ns;
     context_.is_behind = arrivals_.is_long(now_ns - arrival.seen_ns);
     arrival.connection->has_arrived = false;
     arrival.connection->on_readable(arrival.connection->has_half_closed);
-    const std::int64_t began_ns = std::exchange(now_ns, monotonic_ns());
-    arrivals_.took(now_ns - began_ns);
+    now_ns = monotonic_ns();
   }
+  if (arrivals_.is_empty()) arrivals_.rest(now_ns);
   context_.seen_ns = context_.now_ns;
   context_.is_behind = false;
 }

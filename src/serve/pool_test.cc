@@ -1,7 +1,7 @@
 #include "serve/pool.h"
 
 #include <deque>
-#include <semaphore>
+#include <optional>
 
 #include <gtest/gtest.h>
 
@@ -20,21 +20,16 @@ class PoolTest : public testing::Test {
   PoolTest() : pool({.threads = 1, .slow_us = 0}) {}
 
   void hold(const TestVersion& version) {
-    version.session->before_run = [this, session = version.session] {
-      session->before_run = nullptr;
-      stands.release();
-      go_on.acquire();
-    };
+    held_run.emplace(*version.session);
     EXPECT_EQ(version.version->infer(held), Progress::pending);
-    stands.acquire();
+    held_run->stands.acquire();
   }
   void let_go() {
-    go_on.release();
+    held_run->go_on.release();
     held.wait();
   }
 
-  std::binary_semaphore stands{0};
-  std::binary_semaphore go_on{0};
+  std::optional<HeldRun> held_run;
   TestInference held{0};
   Pool pool;
 };

@@ -341,17 +341,11 @@ TEST_F(PredictorTest, TheVersionsOwnDeadlineHoldsForRequestsThatNameNone) {
 TEST_F(PredictorTest, AnOverloadedVersionRefusesBeforeTheRequestIsDecoded) {
   Pool pool({.threads = 1, .slow_us = 0});
   const TestVersion one = make_test_version(1, 0, {.queue = {.max_requests = 1}}, &pool);
-  std::binary_semaphore stands{0};
-  std::binary_semaphore go_on{0};
-  one.session->before_run = [&] {
-    one.session->before_run = nullptr;
-    stands.release();
-    go_on.acquire();
-  };
+  HeldRun held(*one.session);
   publish({.primary = lane(one, rollout::Arm::primary)});
   TestInference running(1);
   ASSERT_EQ(one.version->infer(running), model::Progress::pending);
-  stands.acquire();
+  held.stands.acquire();
   TestInference waiting(1);
   ASSERT_EQ(one.version->infer(waiting), model::Progress::pending);
   TestCall call(predictor, 1, 2);
@@ -359,7 +353,7 @@ TEST_F(PredictorTest, AnOverloadedVersionRefusesBeforeTheRequestIsDecoded) {
   predictor.start(call);
   EXPECT_EQ(call.refused->code, Code::exhausted);
   EXPECT_EQ(admission.in_flight(), 0U);
-  go_on.release();
+  held.go_on.release();
   running.wait();
   waiting.wait();
 }
@@ -368,17 +362,11 @@ TEST_F(PredictorTest, ACallWhoseClientGoesLeavesTheQueueAtOnce) {
   Pool pool({.threads = 1, .slow_us = 0});
   const TestVersion one = make_test_version(1, 0, {}, &pool);
   const int calls_before = one.session->calls;
-  std::binary_semaphore stands{0};
-  std::binary_semaphore go_on{0};
-  one.session->before_run = [&] {
-    one.session->before_run = nullptr;
-    stands.release();
-    go_on.acquire();
-  };
+  HeldRun held(*one.session);
   publish({.primary = lane(one, rollout::Arm::primary)});
   TestCall running(predictor, 1, 2);
   predictor.start(running);
-  stands.acquire();
+  held.stands.acquire();
   TestCall waiting(predictor, 3, 4);
   predictor.start(waiting);
   EXPECT_EQ(one.version->in_flight(), 2U);
@@ -392,7 +380,7 @@ TEST_F(PredictorTest, ACallWhoseClientGoesLeavesTheQueueAtOnce) {
 
   predictor.abandon(running);  // Too late for that.
   EXPECT_FALSE(running.refused);
-  go_on.release();
+  held.go_on.release();
   running.ended.acquire();
   EXPECT_EQ(running.value, 3);
   EXPECT_EQ(one.session->calls, calls_before + 1);

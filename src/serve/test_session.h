@@ -83,6 +83,19 @@ class TestSession final : public model::Session {
   model::Signature signature_;
 };
 
+// The next run of a session stands still until it may go on.
+struct HeldRun {
+  explicit HeldRun(TestSession& session) {
+    session.before_run = [this, &session] {
+      session.before_run = nullptr;
+      stands.release();
+      go_on.acquire();
+    };
+  }
+  std::binary_semaphore stands{0};
+  std::binary_semaphore go_on{0};
+};
+
 struct TestVersion {
   std::shared_ptr<const Version> version;
   TestSession* session;  // Owned by the version.
