@@ -27,6 +27,7 @@ struct Shown {
   std::string_view name;
   std::string_view help;
   Add add;
+  Kind kind = Kind::counter;
 };
 
 // A counter that is one number of the statistics.
@@ -49,8 +50,18 @@ void add_failures(const Version& version, const Labels& labels, std::vector<Samp
     extended.emplace_back("reason", reason);
     samples.push_back({std::move(extended), value});
   };
-  add("CANCELED", count_of(version.statistics().cancelled.count));
-  add("OTHER", count_of(version.statistics().fail.count));
+  const VersionStatistics& statistics = version.statistics();
+  const auto failed = [&](serve::FailReason reason) {
+    return count_of(statistics.failures[static_cast<std::size_t>(reason)]);
+  };
+  add("REJECTED", failed(serve::FailReason::rejected));
+  add("CANCELED", count_of(statistics.cancelled.count));
+  add("BACKEND", failed(serve::FailReason::in_model));
+  add("OTHER", failed(serve::FailReason::other));
+}
+
+void add_waiting(const Version& version, const Labels& labels, std::vector<Sample>& samples) {
+  samples.push_back({labels, static_cast<double>(version.queued())});
 }
 
 constexpr Shown shown[] = {
@@ -62,6 +73,10 @@ constexpr Shown shown[] = {
     {"nv_inference_exec_count",
      "Executions of the model.",
      add_count<&VersionStatistics::execution_count>},
+    {"nv_inference_pending_request_count",
+     "Requests that wait for the model.",
+     add_waiting,
+     Kind::gauge},
     {"nv_inference_request_duration_us",
      "Time of answered requests from the first byte on.",
      add_us<&VersionStatistics::success>},
@@ -87,7 +102,7 @@ std::vector<Registry::Callback> show_triton_metrics(
   std::vector<Registry::Callback> callbacks;
   for (const Shown& metric : shown) {
     callbacks
-        .push_back(registry.callback(Kind::counter, metric.name, metric.help, [&routes, &metric] {
+        .push_back(registry.callback(metric.kind, metric.name, metric.help, [&routes, &metric] {
           std::vector<Sample> samples;
           const auto table = routes.load();
           for (const auto& [name, route] : *table) {

@@ -22,6 +22,11 @@ tl::unexpected<Error> abandoned() {
   return fail(Code::cancelled, "the client has gone before the answer");
 }
 
+FailReason reason_of(Code code) {
+  if (code == Code::exhausted || code == Code::deadline) return FailReason::rejected;
+  return code == Code::internal ? FailReason::in_model : FailReason::other;
+}
+
 }  // namespace
 
 void Predictor::start(Call& call) {
@@ -52,6 +57,7 @@ Result<void> Predictor::admit(Call& call) {
     const Version& version = *call.route->primary.version;
     if (version.is_overloaded(version.limits().deadline_us)) {
       version.meter().refused.fetch_add(1, std::memory_order_relaxed);
+      version.statistics().add_failure(FailReason::rejected);
       return fail(
           Code::exhausted,
           "{} requests wait for model '{}' already, more than can be answered in time; try again "
@@ -274,6 +280,7 @@ void Predictor::count(Call& call) const {
   }
   if (!call.status) {
     statistics.fail.add(total_ns);
+    statistics.add_failure(reason_of(call.status.error().code));
     return;
   }
   const std::int64_t queue_ns = call.inferred_ns - call.decoded_ns - call.run_ns;

@@ -32,6 +32,9 @@ struct VersionMeter {
   std::atomic<std::uint64_t> late{0};     // Their deadline passed in the queue; never run.
 };
 
+// Why a request was not answered, as far as its version has to do with it.
+enum class FailReason : std::uint8_t { rejected, in_model, other };
+
 struct VersionStatistics {
   // Executions of one batch size.
   struct BatchSize {
@@ -46,6 +49,8 @@ struct VersionStatistics {
   std::atomic<std::uint64_t> execution_count{0};
   DurationCounter success;
   DurationCounter fail;
+  // By FailReason. Unlike `fail` they count what was refused before it was decoded too.
+  std::array<std::atomic<std::uint64_t>, 3> failures{};
   DurationCounter queue;
   DurationCounter compute_input;
   DurationCounter compute_infer;
@@ -55,6 +60,9 @@ struct VersionStatistics {
   static constexpr std::size_t max_batch_sizes = 32;
   std::array<BatchSize, max_batch_sizes> batch_sizes;
 
+  void add_failure(FailReason reason) {
+    failures[static_cast<std::size_t>(reason)].fetch_add(1, std::memory_order_relaxed);
+  }
   // The place of this batch size; null when all places are taken by others.
   BatchSize* of_batch_size(std::uint64_t size) {
     for (BatchSize& batch : batch_sizes) {

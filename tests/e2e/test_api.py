@@ -96,14 +96,20 @@ def test_metrics_pass_promtool(electricity):
 def test_triton_names_are_shown_where_they_are_wanted(tmp_path, data):
     path = tmp_path / "weir.yaml"
     path.write_text("server: {triton_metrics: true}\n")
-    with weir.serve(data, {"electricity": weir.MODELS / "electricity_v1.onnx"},
-                    "--config", path) as server:
+    models = {"electricity": weir.MODELS / "electricity_v1.onnx",
+              "slow": weir.MODELS / "slow.onnx", "zero": weir.MODELS / "refuses_zero.onnx"}
+    with weir.serve(data, models, "--config", path) as server:
         row = weir.electricity_rows()[0][0]
         three = {"inputs": [
             {"name": "input", "shape": [3, 8], "datatype": "FP32", "data": [row] * 3}]}
         wrong = {"inputs": [{"name": "input", "shape": [1], "datatype": "FP32", "data": [1]}]}
         for body, status in ((three, 200), (three, 200), (wrong, 400)):
             assert server.infer("electricity", body).status == status
+        assert server.infer("slow", weir.electricity_body(row)).status == 200
+        hurried = weir.electricity_body(row, parameters={"timeout": 1})
+        assert server.infer("slow", hurried).status in (503, 504)
+        zero = {"inputs": [{"name": "index", "shape": [1], "datatype": "INT64", "data": [0]}]}
+        assert server.infer("zero", zero).status >= 400
         text = server.get("/metrics").body.decode()
     labels = '{model="electricity",version="1"}'
     values = dict(line.rsplit(" ", 1) for line in text.splitlines()
@@ -113,6 +119,11 @@ def test_triton_names_are_shown_where_they_are_wanted(tmp_path, data):
     assert values["nv_inference_exec_count" + labels] == "2"
     assert values[
         'nv_inference_request_failure{model="electricity",version="1",reason="OTHER"}'] == "1"
+    assert values['nv_inference_request_failure{model="slow",version="1",reason="REJECTED"}'] == "1"
+    failed = {r: values[f'nv_inference_request_failure{{model="zero",version="1",reason="{r}"}}']
+              for r in ("BACKEND", "OTHER")}
+    assert sorted(failed.values()) == ["0", "1"], failed
+    assert values['nv_inference_pending_request_count{model="slow",version="1"}'] == "0"
     for phase in ("request", "compute_infer", "compute_input"):
         assert float(values[f"nv_inference_{phase}_duration_us{labels}"]) > 0
     done = subprocess.run(
