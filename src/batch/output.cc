@@ -96,10 +96,7 @@ void OutputLayout::append(
     ++at;
   }
   for (const RecordLayout::Source& source : sources_) {
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      serve::append_source(source, call.outputs, call.rows, row, output[at]);
-    }
-    ++at;
+    serve::append_source(source, call.outputs, call.rows, 0, rows.size(), output[at++]);
   }
 }
 

@@ -65,23 +65,6 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-void add_optional_text(tensor::Column& column, std::optional<std::string_view> text) {
-  if (text) {
-    column.add_text(*text);
-  } else {
-    column.add_null();
-  }
-}
-
-template <class T>
-void add_optional(tensor::Column& column, std::optional<T> value) {
-  if (value) {
-    column.add(*value);
-  } else {
-    column.add_null();
-  }
-}
-
 }  // namespace
 
 std::span<const tensor::ColumnSpec> head_specs() {
@@ -108,27 +91,35 @@ std::shared_ptr<const tensor::ColumnSpecs> record_specs(
 }
 
 void append_head(tensor::Columns& columns, const RecordHead& record) {
+  append_common_head(columns, record, 1);
+  append_row_head(columns, record);
+}
+
+void append_common_head(tensor::Columns& columns, const RecordHead& record, std::size_t count) {
   DCHECK(columns.width() >= head_width, "the columns of a record begin with the fixed ones");
-  columns[0].add_text(record.id);
+  columns[0].add_text(record.id, count);
+  columns[2].add(within_years(record.time), count);
+  columns[3].add(within_years(record.recorded_at), count);
+  columns[4].add(record.version, count);
+  columns[5].add_text(record.arm, count);
+  columns[6].add_text(record.stage, count);
+  columns[7].add_text(record.rollout, count);
+  columns[8].add_text(record.reason, count);
+  columns[9].add(record.propensity, count);
+  record.key_hash ? columns[10].add(*record.key_hash, count) : columns[10].add_null(count);
+  columns[11].add_text(record.module, count);
+  columns[12].add_text(record.is_error ? "error" : "ok", count);
+  record.is_error ? columns[13].add_text(record.error, count) : columns[13].add_null(count);
+  columns[14].add_text(record.decision, count);
+  columns[17].add(record.latency_us, count);
+  columns[18].add(record.queue_us, count);
+  columns[19].add(record.run_us, count);
+}
+
+void append_row_head(tensor::Columns& columns, const RecordHead& record) {
   columns[1].add(record.row);
-  columns[2].add(within_years(record.time));
-  columns[3].add(within_years(record.recorded_at));
-  columns[4].add(record.version);
-  columns[5].add_text(record.arm);
-  columns[6].add_text(record.stage);
-  columns[7].add_text(record.rollout);
-  columns[8].add_text(record.reason);
-  columns[9].add(record.propensity);
-  add_optional(columns[10], record.key_hash);
-  columns[11].add_text(record.module);
-  columns[12].add_text(record.is_error ? "error" : "ok");
-  add_optional_text(columns[13], record.is_error ? std::optional(record.error) : std::nullopt);
-  columns[14].add_text(record.decision);
-  add_optional(columns[15], record.score);
-  add_optional_text(columns[16], record.predicted);
-  columns[17].add(record.latency_us);
-  columns[18].add(record.queue_us);
-  columns[19].add(record.run_us);
+  record.score ? columns[15].add(*record.score) : columns[15].add_null();
+  record.predicted ? columns[16].add_text(*record.predicted) : columns[16].add_null();
 }
 
 std::uint64_t hash_key(std::string_view routing_key) {

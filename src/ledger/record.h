@@ -59,6 +59,10 @@ std::shared_ptr<const tensor::ColumnSpecs> record_specs(
 // Adds a row to the first head_width columns; the caller adds the rest of the row.
 // Requires: columns were made from record_specs.
 void append_head(tensor::Columns& columns, const RecordHead& head);
+// The same for the rows of one request, in two parts: what is alike in all of them, at once; and
+// `row`, `score` and `predicted` of the next one, for each.
+void append_common_head(tensor::Columns& columns, const RecordHead& head, std::size_t count);
+void append_row_head(tensor::Columns& columns, const RecordHead& head);
 
 // The key_hash of a routing key: what a person's records are found and erased by.
 std::uint64_t hash_key(std::string_view routing_key);

@@ -1,7 +1,6 @@
 #include "serve/record_columns.h"
 
 #include <charconv>
-#include <cmath>
 #include <cstring>
 
 #include "base/hash.h"
@@ -35,17 +34,6 @@ void add_element(const Source& source, const Tensor& tensor, std::size_t index, 
     return;
   }
   switch (tensor.datatype()) {
-    case DataType::fp32: {
-      const float value = tensor.values<float>()[index];
-      // NaN is how a missing value travels; in the ledger it is null.
-      std::isnan(value) ? column.add_null() : column.add(value);
-      return;
-    }
-    case DataType::fp64: {
-      const double value = tensor.values<double>()[index];
-      std::isnan(value) ? column.add_null() : column.add(value);
-      return;
-    }
     case DataType::bytes:
       column.add_text(tensor.string(index));
       return;
@@ -74,29 +62,45 @@ void add_list(const Tensor& tensor, std::size_t begin, std::size_t count, Column
   column.add_list(tensor.raw().subspan(begin * size, count * size));
 }
 
+void add_one(
+    const Source& source, const Tensor& tensor, std::size_t width, std::size_t row, Column& column
+) {
+  const std::size_t index = row * width + source.element;
+  const bool lacks_text = tensor.datatype() == DataType::bytes && index >= tensor.strings_added();
+  if (source.is_list) {
+    add_list(tensor, row * width, width, column);
+  } else if (lacks_text) {
+    column.add_null();
+  } else {
+    add_element(source, tensor, index, column);
+  }
+}
+
 }  // namespace
 
 void append_source(
     const Source& source,
     std::span<const Tensor> tensors,
     std::size_t rows,
-    std::size_t row,
+    std::size_t first,
+    std::size_t count,
     Column& column
 ) {
-  if (source.tensor >= tensors.size()) {
-    column.add_null();
-    return;
-  }
+  if (source.tensor >= tensors.size()) return column.add_null(count);
   const Tensor& tensor = tensors[source.tensor];
   const std::size_t width = elements_per_row(tensor, rows);
-  const std::size_t index = row * width + source.element;
-  const bool lacks_text = tensor.datatype() == DataType::bytes && index >= tensor.strings_added();
-  if (source.is_list) {
-    add_list(tensor, row * width, width, column);
-  } else if (source.element >= width || lacks_text) {
-    column.add_null();
+  if (!source.is_list && source.element >= width) return column.add_null(count);
+  const bool is_plain = !source.is_list && source.keep != Keep::hash;
+  const std::size_t begin = first * width + source.element;
+  // NaN is how a missing value travels; in the ledger it is null.
+  if (is_plain && tensor.datatype() == DataType::fp32) {
+    column.add_spaced(tensor.values<float>().data() + begin, width, count);
+  } else if (is_plain && tensor.datatype() == DataType::fp64) {
+    column.add_spaced(tensor.values<double>().data() + begin, width, count);
   } else {
-    add_element(source, tensor, index, column);
+    for (std::size_t row = first; row < first + count; ++row) {
+      add_one(source, tensor, width, row, column);
+    }
   }
 }
 
@@ -104,6 +108,7 @@ void append_rows(
     const RecordRequest& request, std::size_t first, std::size_t count, tensor::Columns& batch
 ) {
   const RecordLayout& layout = request.version->layout();
+  ledger::append_common_head(batch, request.head, count);
   ledger::RecordHead head = request.head;
   for (std::size_t row = first; row < first + count; ++row) {
     head.row = static_cast<std::uint32_t>(row);
@@ -113,20 +118,17 @@ void append_rows(
       head.predicted.reset();
       if (!answer.predicted.empty()) head.predicted = answer.predicted;
     }
-    ledger::append_head(batch, head);
-    std::size_t at = ledger::head_width;
-    for (std::size_t i = 0; i < layout.metadata().size(); ++i, ++at) {
-      if (i < request.metadata.size() && !request.metadata[i].empty()) {
-        batch[at].add_text(request.metadata[i]);
-      } else {
-        batch[at].add_null();
-      }
-    }
-    for (const Source& source : layout.sources()) {
-      const bool is_input = source.side == RecordLayout::Side::input;
-      const auto tensors = is_input ? request.inputs : request.outputs;
-      append_source(source, tensors, request.rows, row, batch[at++]);
-    }
+    ledger::append_row_head(batch, head);
+  }
+  std::size_t at = ledger::head_width;
+  for (std::size_t i = 0; i < layout.metadata().size(); ++i, ++at) {
+    const bool is_there = i < request.metadata.size() && !request.metadata[i].empty();
+    is_there ? batch[at].add_text(request.metadata[i], count) : batch[at].add_null(count);
+  }
+  for (const Source& source : layout.sources()) {
+    const bool is_input = source.side == RecordLayout::Side::input;
+    const auto tensors = is_input ? request.inputs : request.outputs;
+    append_source(source, tensors, request.rows, first, count, batch[at++]);
   }
 }
 

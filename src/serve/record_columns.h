@@ -5,13 +5,14 @@
 
 namespace weir::serve {
 
-// Appends the element of a row, or all of its elements, that a source names; null where the tensors
-// have none. `rows` is how many the tensors hold.
+// Appends the element, or all elements, that a source names, of `count` rows from `first` on; null
+// where the tensors have none. `rows` is how many the tensors hold.
 void append_source(
     const RecordLayout::Source& source,
     std::span<const tensor::Tensor> tensors,
     std::size_t rows,
-    std::size_t row,
+    std::size_t first,
+    std::size_t count,
     tensor::Column& column
 );
 

@@ -164,13 +164,13 @@ void Recorder::flush_slot(Slot& slot) {
   for (Batch& batch : batches) hand_over(batch);
   // Memory is kept for the next round, but not the version: it may be waiting to be unloaded.
   constexpr std::size_t max_spare = 8;
-  constexpr std::size_t max_spare_bytes = 1U << 20;
   const std::lock_guard lock(slot.mutex);
   for (Batch& batch : batches) {
+    const std::uint64_t bytes = batch.columns->size_bytes();
     if (slot.spare.size() >= max_spare) slot.spare.erase(slot.spare.begin());
     batch.version.reset();
     batch.is_full = false;
-    if (batch.columns->size_bytes() > max_spare_bytes) continue;
+    if (bytes > 2 * options_.batch_max_bytes) continue;
     batch.columns->clear();
     slot.spare.push_back(std::move(batch));
   }

@@ -36,7 +36,7 @@ class BatchObserver {
 struct RecorderOptions {
   std::int64_t flush_interval_us = 10'000;      // Rows reach the operating system this soon.
   std::uint64_t queue_max_bytes = 16ULL << 20;  // Waiting for the disk; beyond: drop and count.
-  std::uint64_t batch_max_bytes = 4ULL << 20;   // Handed to the ledger in one piece.
+  std::uint64_t batch_max_bytes = 1ULL << 20;   // Handed to the ledger in one piece.
 };
 
 struct RecorderCounts {

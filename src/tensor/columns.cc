@@ -8,28 +8,51 @@
 
 namespace weir::tensor {
 
-void Column::add_text(std::string_view value) {
+void Column::add_text(std::string_view value, std::size_t count) {
   const auto* begin = reinterpret_cast<const std::byte*>(value.data());
-  bytes_.insert(bytes_.end(), begin, begin + value.size());
-  CHECK(bytes_.size() <= std::numeric_limits<std::uint32_t>::max(), "a batch stays below 4 GiB");
-  ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
-  mark(true);
+  for (std::size_t i = 0; i < count; ++i) {
+    bytes_.insert(bytes_.end(), begin, begin + value.size());
+    CHECK(bytes_.size() <= std::numeric_limits<std::uint32_t>::max(), "a batch stays below 4 GiB");
+    ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
+  }
+  mark(true, count);
 }
 
-void Column::add_null() {
+void Column::add_null(std::size_t count) {
   if (spec_.is_list || spec_.datatype == DataType::bytes) {
-    ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
+    ends_.insert(ends_.end(), count, static_cast<std::uint32_t>(bytes_.size()));
   } else {
-    bytes_.resize(bytes_.size() + element_size(spec_.datatype));
+    bytes_.resize(bytes_.size() + count * element_size(spec_.datatype));
   }
-  mark(false);
+  mark(false, count);
+}
+
+void Column::mark_many(bool valid, std::size_t count) {
+  const std::size_t end = rows_ + count;
+  validity_.resize((end + 7) / 8);
+  if (!valid) {
+    null_count_ += count;
+    rows_ = end;
+    return;
+  }
+  for (; rows_ < end && rows_ % 8 != 0; ++rows_) {
+    validity_[rows_ / 8] = static_cast<std::uint8_t>(validity_[rows_ / 8] | 1U << (rows_ % 8));
+  }
+  const std::size_t whole = (end - rows_) / 8;
+  std::fill_n(
+      validity_.begin() + static_cast<std::ptrdiff_t>(rows_ / 8), whole, std::uint8_t{0xFF}
+  );
+  rows_ += whole * 8;
+  for (; rows_ < end; ++rows_) {
+    validity_[rows_ / 8] = static_cast<std::uint8_t>(validity_[rows_ / 8] | 1U << (rows_ % 8));
+  }
 }
 
 void Column::add_list(std::span<const std::byte> elements) {
   bytes_.insert(bytes_.end(), elements.begin(), elements.end());
   CHECK(bytes_.size() <= std::numeric_limits<std::uint32_t>::max(), "a batch stays below 4 GiB");
   ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
-  mark(true);
+  mark(true, 1);
 }
 
 void Column::append(
@@ -39,12 +62,13 @@ void Column::append(
   const std::size_t count = elements.size() / size;
   const std::size_t begin = bytes_.size();
   bytes_.insert(bytes_.end(), elements.begin(), elements.end());
+  if (validity == nullptr) return mark(true, count);
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t bit = first + i;
-    const bool is_value = validity == nullptr || (validity[bit / 64] >> (bit % 64) & 1U) != 0;
+    const bool is_value = (validity[bit / 64] >> (bit % 64) & 1U) != 0;
     // What stands where nothing is must not depend on who wrote it.
     if (!is_value) std::memset(bytes_.data() + begin + i * size, 0, size);
-    mark(is_value);
+    mark(is_value, 1);
   }
 }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -34,16 +37,31 @@ class Column {
   const ColumnSpec& spec() const { return spec_; }
   std::size_t rows() const { return rows_; }
 
-  // Requires: not a list, sizeof(T) is the element size.
+  // The same value for so many rows. Requires: not a list, sizeof(T) is the element size.
   template <class T>
-  void add(T value) {
-    const auto* begin = reinterpret_cast<const std::byte*>(&value);
-    bytes_.insert(bytes_.end(), begin, begin + sizeof(T));
-    mark(true);
+  void add(T value, std::size_t count = 1) {
+    std::fill_n(add_space<T>(count), count, value);
+    mark(true, count);
+  }
+  // A row for each of so many values that lie `stride` apart; NaN is null. Requires: as for add().
+  template <std::floating_point T>
+  void add_spaced(const T* first, std::size_t stride, std::size_t count) {
+    T* space = add_space<T>(count);
+    bool has_nan = false;
+    for (std::size_t i = 0; i < count; ++i) {
+      space[i] = first[i * stride];
+      has_nan = has_nan || std::isnan(space[i]);
+    }
+    if (!has_nan) return mark(true, count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool is_value = !std::isnan(space[i]);
+      if (!is_value) space[i] = 0;
+      mark(is_value, 1);
+    }
   }
   // Requires: not a list, datatype `bytes`.
-  void add_text(std::string_view value);
-  void add_null();
+  void add_text(std::string_view value, std::size_t count = 1);
+  void add_null(std::size_t count = 1);
   // A list of fixed-size elements. Requires: is_list, datatype not `bytes`.
   void add_list(std::span<const std::byte> elements);
   // Many rows at once: their elements, and from bit `first` of `validity` on (bit i & 63 of word
@@ -85,7 +103,15 @@ class Column {
   void clear();
 
  private:
-  void mark(bool valid) {
+  template <class T>
+  T* add_space(std::size_t count) {
+    const std::size_t begin = bytes_.size();
+    bytes_.resize(begin + count * sizeof(T));
+    return reinterpret_cast<T*>(bytes_.data() + begin);
+  }
+  void mark(bool valid, std::size_t count) {
+    if (count > 1) return mark_many(valid, count);
+    if (count == 0) return;
     if (rows_ % 8 == 0) validity_.push_back(0);
     if (valid) {
       validity_[rows_ / 8] = static_cast<std::uint8_t>(validity_[rows_ / 8] | 1U << (rows_ % 8));
@@ -94,6 +120,7 @@ class Column {
     }
     ++rows_;
   }
+  void mark_many(bool valid, std::size_t count);
 
   ColumnSpec spec_;
   std::vector<std::byte> bytes_;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <tuple>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -79,6 +81,51 @@ TEST(Columns, KeepValuesNullsTextsAndLists) {
   columns.clear();
   EXPECT_EQ(columns.rows(), 0U);
   EXPECT_EQ(columns.size_bytes(), 0U);
+}
+
+// All that a column consists of.
+auto parts(const Column& column) {
+  const auto bytes = column.bytes();
+  const auto ends = column.ends();
+  const auto validity = column.validity();
+  return std::tuple(
+      std::vector(bytes.begin(), bytes.end()),
+      std::vector(ends.begin(), ends.end()),
+      std::vector(validity.begin(), validity.end()),
+      column.rows(),
+      column.has_nulls()
+  );
+}
+
+TEST(Columns, ManyRowsAtOnceAreTheSameAsOneByOne) {
+  const float nan = std::nanf("");
+  const std::vector<float> spaced = {1, -1, 2, -1, nan, -1, 4, -1, 5, -1, 6, -1, 7, -1, 8, -1,
+                                     9, -1, 0, -1, nan, -1, 3, -1, 2, -1, 1, -1, 7, -1, 8, -1};
+  for (std::size_t before = 0; before < 10; ++before) {
+    for (std::size_t count = 0; count <= 16; ++count) {
+      Column many_numbers({"x", DataType::fp32, false});
+      Column one_number(many_numbers.spec());
+      Column many_texts({"name", DataType::bytes, false});
+      Column one_text(many_texts.spec());
+      for (Column* column : {&many_numbers, &one_number}) column->add(0.5F, before);
+      for (Column* column : {&many_texts, &one_text}) column->add_null(before);
+
+      many_numbers.add(2.5F, count);
+      many_numbers.add_null(count);
+      many_numbers.add_spaced(spaced.data(), 2, count);
+      many_texts.add_text("seven", count);
+      many_texts.add_null(count);
+      for (std::size_t i = 0; i < count; ++i) one_number.add(2.5F);
+      for (std::size_t i = 0; i < count; ++i) one_number.add_null();
+      for (std::size_t i = 0; i < count; ++i) {
+        std::isnan(spaced[2 * i]) ? one_number.add_null() : one_number.add(spaced[2 * i]);
+      }
+      for (std::size_t i = 0; i < count; ++i) one_text.add_text("seven");
+      for (std::size_t i = 0; i < count; ++i) one_text.add_null();
+      ASSERT_EQ(parts(many_numbers), parts(one_number)) << before << " and " << count;
+      ASSERT_EQ(parts(many_texts), parts(one_text)) << before << " and " << count;
+    }
+  }
 }
 
 }  // namespace
