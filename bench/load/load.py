@@ -59,6 +59,9 @@ class Process:
         self.process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *command], **kwargs)
         self.pid = self.process.pid
 
+    def cpu_seconds(self):
+        return cpu_seconds(self.pid)
+
     def stop(self):
         self.process.terminate()
         self.process.wait()
@@ -85,23 +88,26 @@ class Weir(Process):
         shutil.rmtree(self.data)
 
 
+def write_nginx_config(folder, port, answer):
+    (pathlib.Path(folder) / "nginx.conf").write_text(
+        "daemon off; master_process off; worker_processes 1; error_log /dev/null;\n"
+        f"pid {folder}/nginx.pid;\nevents {{ worker_connections 512; }}\nhttp {{\n"
+        "  access_log off; keepalive_requests 100000000; client_body_buffer_size 64k;\n"
+        f"  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n"
+        f"  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;\n"
+        f"  scgi_temp_path {folder}/scgi;\n"
+        f"  server {{ listen 127.0.0.1:{port};\n    default_type application/json;\n"
+        f"    location / {{ return 200 '{answer}'; }}\n  }}\n}}\n")
+
+
 class Nginx(Process):
     """Answers every request with the same bytes, as many as Weir's answer has."""
 
     def __init__(self, folder, answer):
         port = free_port()
-        config = pathlib.Path(folder) / "nginx.conf"
-        config.write_text(
-            "daemon off; master_process off; worker_processes 1; error_log /dev/null;\n"
-            f"pid {folder}/nginx.pid;\nevents {{ worker_connections 256; }}\nhttp {{\n"
-            "  access_log off; keepalive_requests 100000000; client_body_buffer_size 64k;\n"
-            f"  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n"
-            f"  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;\n"
-            f"  scgi_temp_path {folder}/scgi;\n"
-            f"  server {{ listen 127.0.0.1:{port};\n    default_type application/json;\n"
-            f"    location / {{ return 200 '{answer}'; }}\n  }}\n}}\n")
+        write_nginx_config(folder, port, answer)
         nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-        super().__init__([nginx, "-c", str(config)], stderr=subprocess.DEVNULL)
+        super().__init__([nginx, "-c", f"{folder}/nginx.conf"], stderr=subprocess.DEVNULL)
         self.url = f"http://127.0.0.1:{port}/v2/models/electricity/infer"
         for _ in range(500):
             try:
@@ -133,13 +139,13 @@ def load(server, seconds, connections=16, rest_ms=0):
     """One stretch of load: CPU µs per request, requests per second, p50 and p99 in µs. With
     rest_ms, each connection rests that long on average after an answer, so that the server is not
     at its limit."""
-    before = cpu_seconds(server.pid)
+    before = server.cpu_seconds()
     environment = {**os.environ, "WEIR_BENCH_REST_MS": str(rest_ms)}
     done = subprocess.run(
         ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
          "--latency", "-s", str(SOURCE / "bench/load/predict.lua"), server.url],
         env=environment, capture_output=True, text=True, check=True)
-    used = cpu_seconds(server.pid) - before
+    used = server.cpu_seconds() - before
     requests = int(re.search(r"(\d+) requests in", done.stdout)[1])
     if "Non-2xx" in done.stdout:
         raise SystemExit(f"{server.url} refused requests:\n{done.stdout}")
@@ -150,6 +156,16 @@ def load(server, seconds, connections=16, rest_ms=0):
 
     return {"cpu_us": used * 1e6 / requests, "rate": requests / seconds, "p50": quantile(50),
             "p99": quantile(99), "requests": requests}
+
+
+def open_loop(url, bodies, rate, seconds, connections):
+    """Requests that are due at random moments, whether or not earlier ones have been answered: what
+    bench/load/open_loop.cc prints."""
+    port, path = re.search(r":(\d+)(/.*)$", url).groups()
+    done = subprocess.run(
+        ["taskset", "-c", LOAD_CORE, pathlib.Path(WEIR).parent / "open_loop", port, path, bodies,
+         f"{rate:.1f}", str(seconds), str(connections)], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 def raw_run_us(rows=1, repetitions=5):

@@ -1,13 +1,14 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <map>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,11 @@
 // An open loop: requests are due at random moments of a given rate, whether or not earlier ones
 // have been answered, and latency counts from the moment at which a request was due.
 //
-//   open_loop PORT PATH BODY_FILE RATE SECONDS CONNECTIONS
+//   open_loop PORT PATH BODIES RATE SECONDS CONNECTIONS
 //
-// Writes one line of JSON: how many were due, answered with 200 and refused with 503, those that
-// found no free connection, and quantiles in µs.
+// BODIES is a file with one body a line, sent in turn. Writes one line of JSON: how many were due,
+// answered with 200 and refused with 503, those that found no free connection, quantiles in µs, and
+// a histogram of the latency: pairs of a lower edge in µs and a count, 20 edges to a power of ten.
 
 namespace {
 
@@ -42,8 +44,11 @@ std::int64_t now_ns() {
   std::exit(1);
 }
 
+constexpr double steps_per_decade = 20;
+
 struct Connection {
   int socket = -1;
+  bool is_waiting = false;
   std::int64_t due_ns = 0;
   std::int64_t sent_ns = 0;
   std::string received;
@@ -51,10 +56,13 @@ struct Connection {
 
 class OpenLoop {
  public:
-  OpenLoop(int port, std::string request, std::size_t connections)
-      : request_(std::move(request)), connections_(connections) {
+  OpenLoop(int port, std::vector<std::string> requests, std::size_t connections)
+      : port_(port), requests_(std::move(requests)), connections_(connections) {
     epoll_ = ::epoll_create1(0);
-    for (Connection& connection : connections_) connect(port, connection);
+    for (Connection& connection : connections_) {
+      connect(connection);
+      free_.push_back(&connection);
+    }
   }
 
   void run(double rate, double seconds) {
@@ -89,7 +97,7 @@ class OpenLoop {
     std::printf(
         "{\"due\": %zu, \"ok\": %zu, \"refused\": %zu, \"other\": %zu, \"no_connection\": %zu, "
         "\"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"refused_p50\": %.1f, \"refused_p99\": "
-        "%.1f}\n",
+        "%.1f, \"histogram\": [",
         due_,
         ok_.size(),
         refused_.size(),
@@ -101,14 +109,25 @@ class OpenLoop {
         quantile(refused_, 0.5),
         quantile(refused_, 0.99)
     );
+    std::map<int, std::size_t> histogram;
+    for (const std::int64_t ns : ok_) {
+      const double us = std::max(static_cast<double>(ns) / 1e3, 1.0);
+      ++histogram[static_cast<int>(std::log10(us) * steps_per_decade)];
+    }
+    const char* before = "";
+    for (const auto& [step, count] : histogram) {
+      std::printf("%s[%.1f, %zu]", before, std::pow(10, step / steps_per_decade), count);
+      before = ", ";
+    }
+    std::printf("]}\n");
   }
 
  private:
-  void connect(int port, Connection& connection) {
+  void connect(Connection& connection) {
     connection.socket = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_port = htons(static_cast<std::uint16_t>(port_));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(connection.socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
       die("connect");
@@ -120,6 +139,19 @@ class OpenLoop {
     event.events = EPOLLIN;
     event.data.ptr = &connection;
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.socket, &event);
+  }
+
+  // A server may close a connection that rests; a request that was on its way then is lost.
+  void reconnect(Connection& connection) {
+    ::close(connection.socket);
+    connect(connection);
+    if (!connection.is_waiting) return;
+    ++other_;
+    release(connection);
+  }
+
+  void release(Connection& connection) {
+    connection.is_waiting = false;
     free_.push_back(&connection);
   }
 
@@ -134,8 +166,10 @@ class OpenLoop {
     connection.due_ns = due_ns;
     connection.sent_ns = now_ns();
     connection.received.clear();
-    const ssize_t sent = ::send(connection.socket, request_.data(), request_.size(), MSG_NOSIGNAL);
-    if (sent != static_cast<ssize_t>(request_.size())) die("send");
+    connection.is_waiting = true;
+    const std::string& request = requests_[due_ % requests_.size()];
+    const ssize_t sent = ::send(connection.socket, request.data(), request.size(), MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(request.size())) reconnect(connection);
   }
 
   void receive(int wait_ms) {
@@ -145,7 +179,10 @@ class OpenLoop {
       Connection& connection = *static_cast<Connection*>(events[i].data.ptr);
       char buffer[16384];
       const ssize_t got = ::recv(connection.socket, buffer, sizeof(buffer), 0);
-      if (got <= 0) die("recv");
+      if (got <= 0) {
+        reconnect(connection);
+        continue;
+      }
       connection.received.append(buffer, static_cast<std::size_t>(got));
       finish(connection);
     }
@@ -155,9 +192,9 @@ class OpenLoop {
     const std::string& text = connection.received;
     const std::size_t head = text.find("\r\n\r\n");
     if (head == std::string::npos) return;
-    const std::size_t length = text.find("Content-Length: ");
-    if (length == std::string::npos || length > head) die("an answer without a length");
-    const auto body = static_cast<std::size_t>(std::atoll(text.c_str() + length + 16));
+    const char* length = ::strcasestr(text.c_str(), "\r\ncontent-length:");
+    if (length == nullptr || length > text.c_str() + head) die("an answer without a length");
+    const auto body = static_cast<std::size_t>(std::atoll(length + 17));
     if (text.size() < head + 4 + body) return;
     const std::string status = text.substr(9, 3);
     if (status == "200") {
@@ -167,10 +204,11 @@ class OpenLoop {
     } else {
       ++other_;
     }
-    free_.push_back(&connection);
+    release(connection);
   }
 
-  const std::string request_;
+  const int port_;
+  const std::vector<std::string> requests_;
   std::vector<Connection> connections_;
   std::deque<Connection*> free_;
   int epoll_ = -1;
@@ -186,18 +224,22 @@ class OpenLoop {
 
 int main(int count, char** arguments) {
   if (count != 7) {
-    std::fprintf(stderr, "open_loop PORT PATH BODY_FILE RATE SECONDS CONNECTIONS\n");
+    std::fprintf(stderr, "open_loop PORT PATH BODIES RATE SECONDS CONNECTIONS\n");
     return 2;
   }
-  std::stringstream body;
-  body << std::ifstream(arguments[3]).rdbuf();
-  const std::string text = body.str();
-  const std::string request = std::string("POST ") + arguments[2] +
-                              " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                              "Content-Length: " +
-                              std::to_string(text.size()) + "\r\n\r\n" + text;
+  const std::string head = std::string("POST ") + arguments[2] +
+                           " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                           "Content-Length: ";
+  std::vector<std::string> requests;
+  std::ifstream bodies(arguments[3]);
+  for (std::string body; std::getline(bodies, body);) {
+    requests.push_back(head + std::to_string(body.size()) + "\r\n\r\n" + body);
+  }
+  if (requests.empty()) die(arguments[3]);
   OpenLoop loop(
-      std::atoi(arguments[1]), request, static_cast<std::size_t>(std::atoi(arguments[6]))
+      std::atoi(arguments[1]),
+      std::move(requests),
+      static_cast<std::size_t>(std::atoi(arguments[6]))
   );
   loop.run(std::atof(arguments[4]), std::atof(arguments[5]));
   loop.print();

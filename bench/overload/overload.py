@@ -14,7 +14,6 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "load"))
 from load import *  # noqa: F403 (the bench next door)
 
-OPEN_LOOP = os.environ.get("OPEN_LOOP", str(pathlib.Path(WEIR).parent / "open_loop"))
 SETTINGS = {
     "slow": "server: {{queue_wait: {wait}, max_backlog: {wait}}}\n",
     "fixed_cost": "server: {{max_backlog: {wait}}}\n",
@@ -37,13 +36,6 @@ class Overloaded(Weir):
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.base = self.process.stdout.readline().split("serves on ")[1].split(",")[0]
         self.url = self.base + "/v2/models/electricity/infer"
-
-    def open_loop(self, body, rate, seconds, connections):
-        done = subprocess.run(
-            ["taskset", "-c", LOAD_CORE, OPEN_LOOP, self.base.rsplit(":", 1)[1],
-             "/v2/models/electricity/infer", body, f"{rate:.1f}", str(seconds), str(connections)],
-            capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
 
 
 def main():
@@ -68,9 +60,9 @@ def main():
         for _ in range(options.pairs):
             rate = load(server, options.seconds, CALLERS[setting])["rate"]
             capacity.append(rate)
-            full.append(server.open_loop(body, rate, options.seconds, options.connections))
+            full.append(open_loop(server.url, body, rate, options.seconds, options.connections))
             many = min(10 * rate, options.most)
-            over.append(server.open_loop(body, many, options.seconds, options.connections))
+            over.append(open_loop(server.url, body, many, options.seconds, options.connections))
         times = min(10, options.most / median(capacity))
         print(f"{setting}: capacity {median(capacity):.0f} requests/s; at {WAIT[setting]}")
         for name, rounds in (("1 ×", full), (f"{times:.1f} ×", over)):
