@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import sys
@@ -196,6 +197,7 @@ def main():
     parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="compare.json",
                         help="tables and plots of an earlier run; measures nothing")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # The servers are stopped then too.
     options.work = pathlib.Path(options.work).resolve()
     options.out = (options.out or options.work / "out").resolve()
     chosen = choose(options)

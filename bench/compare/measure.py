@@ -62,8 +62,7 @@ class Server(load.Process):
         self.argv = [str(word) for word in peer.command(folder, port, self.grpc_port)]
         environment = {
             **os.environ, "MODEL": str(peers.ONNX), "ORT_DISABLE_TELEMETRY": "1",
-            "OMP_NUM_THREADS": "1", "PYTHONPATH": str(peers.SERVERS),
-            "PYTHONDONTWRITEBYTECODE": "1", **peer.environment(folder)}
+            "OMP_NUM_THREADS": "1", "PYTHONPATH": str(peers.SERVERS), **peer.environment(folder)}
         self.log = folder / "log"
         with self.log.open("w") as log:
             begin = time.monotonic()
@@ -78,15 +77,17 @@ class Server(load.Process):
 
     def await_first_answer(self, deadline):
         """Asks every 2 ms until the first row has its right answer."""
+        error = None
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"ended with {self.process.returncode}: {self.last_words()}")
             try:
                 self.check(load.ROWS[:1], load.EXPECTED[:1])
                 return
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException) as refused:
+                error = refused
                 time.sleep(0.002)
-        raise RuntimeError(f"no answer after {START_LIMIT_S} s: {self.last_words()}")
+        raise RuntimeError(f"no answer after {START_LIMIT_S} s: {error}; {self.last_words()}")
 
     def last_words(self):
         lines = self.log.read_text(errors="replace").strip().splitlines()
