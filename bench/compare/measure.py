@@ -4,8 +4,10 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -50,6 +52,17 @@ def over_tree(root, measure):
     return total
 
 
+def free_port():
+    """A low one: onnxruntime-server takes none above 32767."""
+    while True:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            except OSError:
+                continue
+            return s.getsockname()[1]
+
+
 class Server(load.Process):
     def __init__(self, peer, folder):
         self.peer = peer
@@ -57,7 +70,7 @@ class Server(load.Process):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         peer.prepare(folder)
-        port, self.grpc_port = load.free_port(), load.free_port()
+        port, self.grpc_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{port}{peer.path}"
         self.argv = [str(word) for word in peer.command(folder, port, self.grpc_port)]
         environment = {

@@ -224,10 +224,8 @@ class OnnxruntimeServer(Peer):
             raise RuntimeError(self.missing())
 
     def version(self, url=None):
-        done = subprocess.run([self.binary(), "--version"], capture_output=True, text=True,
-                              env={**os.environ, **self.environment(None)})
         library = (self.work / "native/ort/lib/libonnxruntime.so.1").resolve().name
-        return f"{(done.stdout + done.stderr).strip().splitlines()[-1]}, {library}"
+        return f"built by hand, {library}"  # The program does not say its own version.
 
     def prepare(self, folder):
         model = folder / "models/electricity"
