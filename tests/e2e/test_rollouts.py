@@ -174,12 +174,18 @@ class Load:
 
 
 def test_rollback_and_promote_under_load_100_times(electricity):
-    calls, moments = [], []
+    calls, quiet = [], {"1": [], "2": []}
 
-    def timed(path, body=None):
+    def timed(path):
         begin = time.monotonic()
-        electricity.api(f"/endpoints/electricity/{path}", "POST", body)
+        electricity.api(f"/endpoints/electricity/{path}", "POST")
         calls.append(time.monotonic() - begin)
+
+    def hold(version):
+        """Nobody moves anything: every request of this time is of that version."""
+        begin = time.monotonic()
+        time.sleep(0.005)
+        quiet[version].append((begin, time.monotonic()))
 
     model = FOREST.read_bytes()
     with Load(electricity) as load:
@@ -187,22 +193,23 @@ def test_rollback_and_promote_under_load_100_times(electricity):
             path = "/api/v1/endpoints/electricity/deploy?file_name=v2.ubj&stages=5,100"
             assert electricity.post(path, model).status == 200
             timed("promote")
-            time.sleep(0.002)
+            hold("2")
             timed("rollback")
-            moments.append(time.monotonic())
-            time.sleep(0.002)
-            moments.append(time.monotonic())
+            hold("1")
     statuses = collections.Counter(s for _, s, _, _ in load.results)
     versions = collections.Counter(v for _, _, v, _ in load.results)
     print(f"\n{len(load.results)} requests, versions {dict(versions)}; calls: median "
           f"{1e3 * statistics.median(calls):.1f} ms, longest {1e3 * max(calls):.1f} ms")
     assert set(statuses) == {200}
     assert versions["2"] > 0, "the candidate had its turn"
-    quiet = list(zip(moments[::2], moments[1::2]))
-    # Answered before the next launch too: a client may be held up between its clock and its request.
-    late = [v for sent, _, v, done in load.results
-            if v != "1" and any(a <= sent and done < b for a, b in quiet)]
-    assert not late, "a request that was sent after the rollback returned got the old version"
+    for version, action in (("2", "promote"), ("1", "rollback")):
+        # Answered before the next call too: a client may be held up between its clock and its
+        # request.
+        got = [v for sent, _, v, done in load.results
+               if any(a <= sent and done < b for a, b in quiet[version])]
+        assert got, f"no request fell between a {action} and the next call"
+        assert set(got) == {version}, (
+            f"a request that was sent after the {action} returned got the old version")
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
