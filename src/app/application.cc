@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iterator>
 #include <thread>
+#include <utility>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -105,6 +106,7 @@ struct Application::Parts {
   table::Worker compaction_worker;
   table::Worker query_worker;
   std::unique_ptr<ledger::Ledger> ledger;
+  ledger::Snapshot found;  // What the ledger held at the start.
   std::unique_ptr<control::FeedbackDesk> feedback;
   serve::Routes routes;
   serve::Admission admission;
@@ -141,6 +143,7 @@ struct Application::Parts {
   Result<void> open_models();
   Result<void> open_surface();
   Result<void> open_grpc();
+  void refill_feedback();
   void stop_servers();
   Result<End> wait(std::int64_t most_us);
   void reload(bool is_asked);
@@ -157,6 +160,7 @@ Result<void> Application::Parts::open_storage() {
     ledger::Options ledger_options = config.ledger;
     ledger_options.folder = (data / "ledger").string();
     ledger = TRY(ledger::Ledger::open(ledger_options, system_files(), &compaction_worker));
+    found = ledger->snapshot();
   }
   feedback = std::make_unique<control::FeedbackDesk>(config.feedback, ledger.get());
   std::vector<serve::BatchObserver*> observers;
@@ -264,6 +268,14 @@ Result<void> Application::Parts::open_grpc() {
   return {};
 }
 
+void Application::Parts::refill_feedback() {
+  std::vector<std::string> names;
+  for (const control::EndpointView& endpoint : controller->list()) {
+    names.push_back(endpoint.state.name);
+  }
+  feedback->refill(std::exchange(found, {}), std::move(names), compaction_worker);
+}
+
 // Both at once, so that they share the time that there is for requests in flight.
 void Application::Parts::stop_servers() {
   is_accepting = false;
@@ -302,6 +314,7 @@ const std::vector<std::string>& Application::notices() const {
 Result<void> Application::run() {
   TRY(parts_->server->run());
   if (parts_->grpc_server) parts_->grpc_server->run();
+  parts_->refill_feedback();
   const End end = TRY(parts_->wait(INT64_MAX));
   parts_->is_accepting = false;
   parts_->server->retire();

@@ -1,6 +1,10 @@
 #include "control/feedback.h"
 
+#include <utility>
+
 #include "base/check.h"
+#include "base/log.h"
+#include "ledger/refill.h"
 #include "serve/version.h"
 
 namespace weir::control {
@@ -41,6 +45,46 @@ std::shared_ptr<ledger::FeedbackIndex> FeedbackDesk::index_of(const std::string&
   auto& index = indices_[endpoint];
   if (!index) index = std::make_shared<ledger::FeedbackIndex>(options_.index);
   return index;
+}
+
+FeedbackDesk::~FeedbackDesk() {
+  if (!refill_thread_.joinable()) return;
+  is_stopping_ = true;
+  if (is_refilling_) refill_worker_->stop();
+  refill_thread_.join();
+}
+
+void FeedbackDesk::refill(
+    ledger::Snapshot snapshot, std::vector<std::string> endpoints, table::Worker& worker
+) {
+  if (snapshot.segments.empty() && snapshot.endpoints.empty()) return;  // A new ledger.
+  refill_worker_ = &worker;
+  is_refilling_ = true;
+  refill_thread_ =
+      std::thread([this, snapshot = std::move(snapshot), endpoints = std::move(endpoints)] {
+        for (const std::string& endpoint : endpoints) refill_one(snapshot, endpoint);
+        is_refilling_ = false;
+      });
+}
+
+void FeedbackDesk::refill_one(const ledger::Snapshot& snapshot, const std::string& endpoint) {
+  if (is_stopping_) return;
+  ledger::FeedbackIndex older(options_.index);
+  const auto count = ledger::refill(
+      older,
+      snapshot,
+      endpoint,
+      *refill_worker_,
+      {.records = options_.index.recent_records,
+       .is_stopping = [this] { return is_stopping_.load(); }}
+  );
+  if (!count && !is_stopping_) {
+    LOG(warning,
+        "live accuracy of '{}' begins anew, SQL knows all of it: {}",
+        endpoint,
+        count.error().message);
+  }
+  if (count && *count > 0) index_of(endpoint)->put_before(std::move(older));
 }
 
 void FeedbackDesk::observe(const serve::Version& version, const tensor::Columns& batch) {

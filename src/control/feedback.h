@@ -1,18 +1,22 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/result.h"
 #include "ledger/feedback.h"
 #include "ledger/feedback_index.h"
 #include "ledger/ledger.h"
+#include "ledger/snapshot.h"
 #include "serve/recorder.h"
+#include "table/worker.h"
 
 namespace weir::control {
 
@@ -32,6 +36,14 @@ class FeedbackDesk final : public serve::BatchObserver {
   // `ledger` is null when nothing is kept on disk: feedback is then refused.
   FeedbackDesk(const FeedbackOptions& options, ledger::Ledger* ledger)
       : options_(options), ledger_(ledger) {}
+  ~FeedbackDesk() override;  // Gives up a refill.
+  FeedbackDesk(const FeedbackDesk&) = delete;
+  FeedbackDesk& operator=(const FeedbackDesk&) = delete;
+
+  // On a thread of its own, one endpoint after the other: the predictions and labels that the index
+  // held before a restart. `snapshot` was taken before the first record and the first feedback of
+  // this process, `worker` outlives this. Called once at most.
+  void refill(ledger::Snapshot snapshot, std::vector<std::string> endpoints, table::Worker& worker);
 
   // On the recorder's thread.
   void observe(const serve::Version& version, const tensor::Columns& batch) override;
@@ -46,11 +58,16 @@ class FeedbackDesk final : public serve::BatchObserver {
 
  private:
   std::shared_ptr<ledger::FeedbackIndex> index_of(const std::string& endpoint) const;
+  void refill_one(const ledger::Snapshot& snapshot, const std::string& endpoint);
 
   FeedbackOptions options_;
   ledger::Ledger* ledger_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::shared_ptr<ledger::FeedbackIndex>> indices_;
+  table::Worker* refill_worker_ = nullptr;
+  std::atomic<bool> is_stopping_{false};
+  std::atomic<bool> is_refilling_{false};
+  std::thread refill_thread_;
 };
 
 // Reads a JSON array of feedback objects, a single object, or NDJSON (one object a line):

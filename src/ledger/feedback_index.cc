@@ -4,7 +4,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
-#include <optional>
+#include <utility>
 
 #include "base/hash.h"
 #include "ledger/record.h"
@@ -17,6 +17,7 @@ constexpr unsigned prediction_is_number = 2;
 constexpr unsigned has_label = 4;
 constexpr unsigned label_is_number = 8;
 constexpr unsigned is_shadow = 16;
+constexpr unsigned all_flags = 31;
 constexpr std::size_t most_arms = 2'048;  // What fits beside five flags in sixteen bits.
 constexpr std::size_t first_buckets = 1'024;
 constexpr std::size_t predictions_at_once = 16;
@@ -59,6 +60,16 @@ FeedbackCounts& FeedbackCounts::operator+=(const FeedbackCounts& other) {
   waiting += other.waiting;
   duplicate += other.duplicate;
   corrected += other.corrected;
+  return *this;
+}
+
+ArmAccuracy& ArmAccuracy::operator+=(const ArmAccuracy& other) {
+  predictions += other.predictions;
+  labelled += other.labelled;
+  correct += other.correct;
+  numeric += other.numeric;
+  sum_absolute_error += other.sum_absolute_error;
+  sum_squared_error += other.sum_squared_error;
   return *this;
 }
 
@@ -237,40 +248,37 @@ void FeedbackIndex::count(const Entry& entry, int sign) {
   arm.sum_squared_error += sign * error * error;
 }
 
-void FeedbackIndex::apply_one(const Feedback& feedback, FeedbackCounts& counts) {
-  ++counts.accepted;
-  const std::uint64_t hash = hash_of(feedback.id, feedback.row);
+// The newest request is that of the newest answer; shadows alone count when no answer is here.
+std::optional<std::uint16_t> FeedbackIndex::newest_request(std::uint64_t hash) const {
+  if (heads_.empty()) return std::nullopt;
   const auto key = static_cast<std::uint32_t>(hash >> 32U);
   const auto bucket = static_cast<std::uint32_t>(hash);
-  const std::uint32_t head = heads_.empty() ? 0 : heads_[bucket & (heads_.size() - 1)];
-
-  // The newest request is that of the newest answer; shadows alone count when no answer is here.
   std::optional<std::uint16_t> request;
   bool is_answer = false;
-  for (std::uint32_t at = head; at != 0 && !is_answer; at = entries_[at - 1].next) {
+  std::uint32_t at = heads_[bucket & (heads_.size() - 1)];
+  for (; at != 0 && !is_answer; at = entries_[at - 1].next) {
     const Entry& entry = entries_[at - 1];
     if (entry.key != key || entry.bucket != bucket) continue;
     is_answer = !entry.has(is_shadow);
     if (!request || is_answer) request = entry.request;
   }
-  const bool is_label = feedback.kind == Feedback::Kind::label;
-  const Value value = is_label ? value_of(feedback.text) : Value();
-  const Label label{value.bits, seconds_of(feedback.time), value.is_number};
-  if (!request) {
-    ++counts.waiting;
-    if (is_label) keep_waiting(hash, label);
-    return;
-  }
-  ++counts.matched;
-  if (!is_label) return;
+  return request;
+}
+
+// Requires: newest_request has found it.
+void FeedbackIndex::match(
+    std::uint64_t hash, std::uint16_t request, const Label& label, FeedbackCounts& counts
+) {
   bool is_duplicate = false;
   bool is_corrected = false;
-  for (std::uint32_t at = head; at != 0; at = entries_[at - 1].next) {
+  const auto key = static_cast<std::uint32_t>(hash >> 32U);
+  const auto bucket = static_cast<std::uint32_t>(hash);
+  std::uint32_t at = heads_[bucket & (heads_.size() - 1)];
+  for (; at != 0; at = entries_[at - 1].next) {
     Entry& entry = entries_[at - 1];
-    if (entry.key != key || entry.bucket != bucket || entry.request != *request) continue;
+    if (entry.key != key || entry.bucket != bucket || entry.request != request) continue;
     if (entry.has(has_label)) {
-      const bool was_number = entry.has(label_is_number);
-      if (entry.label == value.bits && was_number == value.is_number) {
+      if (entry.label == label.bits && entry.has(label_is_number) == label.is_number) {
         is_duplicate = true;
         entry.label_seconds = std::max(entry.label_seconds, label.seconds);
         continue;
@@ -285,12 +293,70 @@ void FeedbackIndex::apply_one(const Feedback& feedback, FeedbackCounts& counts) 
   counts.corrected += is_corrected ? 1 : 0;
 }
 
+void FeedbackIndex::apply_one(const Feedback& feedback, FeedbackCounts& counts) {
+  ++counts.accepted;
+  const std::uint64_t hash = hash_of(feedback.id, feedback.row);
+  const std::optional<std::uint16_t> request = newest_request(hash);
+  ++(request ? counts.matched : counts.waiting);
+  if (feedback.kind != Feedback::Kind::label) return;
+  const Value value = value_of(feedback.text);
+  const Label label{value.bits, seconds_of(feedback.time), value.is_number};
+  if (request) {
+    match(hash, *request, label, counts);
+  } else {
+    keep_waiting(hash, label);
+  }
+}
+
 FeedbackCounts FeedbackIndex::apply(std::span<const Feedback> feedback) {
   const std::scoped_lock lock(mutex_);
   FeedbackCounts counts;
   for (const Feedback& one : feedback) apply_one(one, counts);
   totals_ += counts;
   return counts;
+}
+
+void FeedbackIndex::append_entries_of(const FeedbackIndex& newer) {
+  std::vector<std::uint16_t> places;  // Of the arms of `newer` here.
+  for (const ArmAccuracy& arm : newer.arms_) {
+    places.push_back(arm_of(arm.version, arm.arm));
+    if (places.back() != UINT16_MAX) arms_[places.back()] += arm;
+  }
+  // A ring that is not full ends where it begins again.
+  for (std::size_t i = 0; i < newer.entries_.size(); ++i) {
+    Entry entry = newer.entries_[(newer.next_ + i) % newer.entries_.size()];
+    const std::uint16_t place = places[entry.arm()];
+    if (place == UINT16_MAX) continue;
+    const unsigned flags = entry.arm_and_flags & all_flags;
+    entry.arm_and_flags = static_cast<std::uint16_t>(unsigned{place} << 5U | flags);
+    link(entry);
+  }
+}
+
+void FeedbackIndex::put_before(FeedbackIndex&& older) {
+  const std::scoped_lock lock(mutex_, older.mutex_);
+  older.append_entries_of(*this);
+  older.waiting_.clear();
+  older.waiting_order_.clear();
+  for (const std::uint64_t hash : waiting_order_) {
+    const auto found = waiting_.find(hash);
+    if (found == waiting_.end()) continue;  // Its prediction came, or it is here twice.
+    const std::optional<std::uint16_t> request = older.newest_request(hash);
+    if (request) {
+      older.match(hash, *request, found->second, totals_);
+      --totals_.waiting;
+      ++totals_.matched;
+    } else {
+      older.keep_waiting(hash, found->second);
+    }
+    waiting_.erase(found);
+  }
+  std::swap(entries_, older.entries_);
+  std::swap(next_, older.next_);
+  std::swap(heads_, older.heads_);
+  std::swap(arms_, older.arms_);
+  std::swap(waiting_, older.waiting_);
+  std::swap(waiting_order_, older.waiting_order_);
 }
 
 std::vector<ArmAccuracy> FeedbackIndex::accuracy() const {

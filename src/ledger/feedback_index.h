@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,6 +53,7 @@ struct ArmAccuracy {
   std::uint64_t numeric = 0;
   double sum_absolute_error = 0;
   double sum_squared_error = 0;
+  ArmAccuracy& operator+=(const ArmAccuracy& other);  // Of the same version and arm.
 };
 
 // Thread-safe.
@@ -74,6 +76,11 @@ class FeedbackIndex {
   // Matches feedback with the newest request that had this id and row: with its answer and with
   // the shadows beside it. An older label (by time, in whole seconds) never replaces a newer one.
   FeedbackCounts apply(std::span<const Feedback> feedback);
+
+  // Takes in an index of predictions that are all older than what is here, and of their labels, as
+  // a restart finds them in the ledger. Labels that wait here are matched with them; the totals
+  // count what was applied here only. Requires: the same options.
+  void put_before(FeedbackIndex&& older);
 
   std::vector<ArmAccuracy> accuracy() const;
   FeedbackCounts totals() const;
@@ -116,6 +123,9 @@ class FeedbackIndex {
   void keep_waiting(std::uint64_t hash, const Label& label);
   void set_label(Entry& entry, const Label& label);
   void apply_one(const Feedback& feedback, FeedbackCounts& counts);
+  std::optional<std::uint16_t> newest_request(std::uint64_t hash) const;
+  void match(std::uint64_t hash, std::uint16_t request, const Label& label, FeedbackCounts& counts);
+  void append_entries_of(const FeedbackIndex& newer);
   void count(const Entry& entry, int sign);
 
   Options options_;

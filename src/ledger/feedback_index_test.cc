@@ -1,6 +1,7 @@
 #include "ledger/feedback_index.h"
 
 #include <thread>
+#include <utility>
 
 #include <fmt/core.h>
 #include <gtest/gtest.h>
@@ -184,6 +185,72 @@ TEST(FeedbackIndex, LeavesOutArmsBeyondItsLimit) {
   insert(index, {.id = "b", .version = 2, .arm = "primary", .predicted = "1"});
   EXPECT_EQ(index.size(), 1U);
   EXPECT_EQ(index.accuracy().size(), 1U);
+}
+
+TEST(FeedbackIndex, TakesUpWhatWasThereBefore) {
+  FeedbackIndex older = small_index();
+  insert(older, {.id = "old", .recorded_at = 1, .version = 1, .arm = "primary", .predicted = "1"});
+  insert(older, {.id = "both", .recorded_at = 2, .version = 2, .arm = "shadow", .predicted = "0"});
+  label(older, "old", "1", 10);
+  FeedbackIndex index = small_index();
+  insert(
+      index, {.id = "new", .recorded_at = 3, .version = 2, .arm = "candidate", .predicted = "1"}
+  );
+  insert(index, {.id = "more", .recorded_at = 4, .version = 1, .arm = "primary", .predicted = "1"});
+  label(index, "new", "1");
+  label(index, "more", "0");
+  label(index, "both", "0");     // Waits until its prediction is known.
+  label(index, "old", "0", 20);  // A correction.
+  label(index, "nobody", "1");
+  EXPECT_EQ(index.totals().waiting, 3U);
+  index.put_before(std::move(older));
+  EXPECT_EQ(index.size(), 4U);
+  EXPECT_EQ(index.totals().accepted, 5U);
+  EXPECT_EQ(index.totals().matched, 4U);
+  EXPECT_EQ(index.totals().waiting, 1U);
+  EXPECT_EQ(index.totals().corrected, 1U);
+  EXPECT_EQ(arm(index, "primary").predictions, 2U);
+  EXPECT_EQ(arm(index, "primary").labelled, 2U);
+  EXPECT_EQ(arm(index, "primary").correct, 0U);
+  EXPECT_EQ(arm(index, "candidate").correct, 1U);
+  EXPECT_EQ(arm(index, "shadow").correct, 1U);
+  // Both are found again, and who still waits does so.
+  EXPECT_EQ(label(index, "old", "0", 20).duplicate, 1U);
+  EXPECT_EQ(label(index, "new", "1").duplicate, 1U);
+  insert(index, {.id = "nobody", .version = 1, .arm = "primary", .predicted = "1"});
+  EXPECT_EQ(index.totals().waiting, 0U);
+  EXPECT_EQ(index.repeated_ids(), 0U);
+}
+
+TEST(FeedbackIndex, ForgetsWhatWasBeforeFirst) {
+  FeedbackIndex older = small_index(8);
+  FeedbackIndex index = small_index(8);
+  for (int i = 0; i < 20; ++i) {
+    FeedbackIndex& one = i < 13 ? older : index;
+    const std::string id = fmt::format("id{}", i);
+    insert(one, {.id = id, .recorded_at = i, .version = 1, .arm = "primary", .predicted = "1"});
+  }
+  index.put_before(std::move(older));
+  insert(index, {.id = "id20", .recorded_at = 20, .version = 1, .arm = "primary"});
+  for (int i = 0; i <= 20; ++i) {
+    EXPECT_EQ(label(index, fmt::format("id{}", i), "1").matched, i > 12 ? 1U : 0U) << i;
+  }
+}
+
+TEST(FeedbackIndex, TakesUpWhatWasBeforeARingThatIsFull) {
+  FeedbackIndex older = small_index(8);
+  FeedbackIndex index = small_index(8);
+  insert(older, {.id = "old", .version = 1, .arm = "primary", .predicted = "1"});
+  for (int i = 0; i < 11; ++i) {
+    const std::string id = fmt::format("id{}", i);
+    insert(index, {.id = id, .recorded_at = i, .version = 1, .arm = "primary", .predicted = "1"});
+  }
+  index.put_before(std::move(older));
+  insert(index, {.id = "id11", .recorded_at = 11, .version = 1, .arm = "primary"});
+  EXPECT_EQ(label(index, "old", "1").matched, 0U);
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_EQ(label(index, fmt::format("id{}", i), "1").matched, i > 3 ? 1U : 0U) << i;
+  }
 }
 
 TEST(FeedbackIndex, IsUsedByARecorderAndSeveralClientsAtOnce) {

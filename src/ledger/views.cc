@@ -126,6 +126,13 @@ std::string pairs_view(
 
 }  // namespace
 
+std::string select_all(const Snapshot& snapshot, std::string_view endpoint, std::string_view kind) {
+  const auto found = snapshot.endpoints.find(endpoint);
+  const EndpointFiles files = found == snapshot.endpoints.end() ? EndpointFiles{} : found->second;
+  return kind == "records" ? all_rows(files.records, snapshot.segments, endpoint, kind)
+                           : all_rows(files.feedback, snapshot.feedback_segments, endpoint, kind);
+}
+
 SqlViews make_views(
     const Snapshot& snapshot, std::span<const std::string> endpoints, std::string_view query
 ) {

@@ -20,6 +20,9 @@ struct SqlViews {
   std::vector<std::string> readable;  // The files that they read.
 };
 
+// A SELECT of all rows of an endpoint: `kind` is 'records' or 'feedback'.
+std::string select_all(const Snapshot& snapshot, std::string_view endpoint, std::string_view kind);
+
 // The views for the endpoints that the query names; for all when it names none (SHOW TABLES). The
 // join with the labels is left out of a view when the query cannot see it. `endpoints` adds those
 // that may have no file yet; their views are empty.

@@ -225,6 +225,43 @@ def test_durability_always(data, tmp_path):
         assert set(ids) <= kept
 
 
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_live_accuracy_goes_on_after_a_restart(data, end):
+    """Labels that come after a restart find the predictions before it, and count with the others."""
+    def accuracy(server):
+        return server.api("/endpoints/electricity")["arms"][0]["accuracy"]
+
+    def label_of(i):
+        return int(PROBABILITIES[i] >= 0.5)
+
+    with weir.serve(data, {"electricity": ONNX}) as server:
+        for i in range(6):
+            infer(server, i, id=f"r{i}")
+        right = [{"id": f"r{i}", "label": label_of(i)} for i in (0, 1)]
+        feedback(server, [*right, {"id": "r2", "label": 1 - label_of(2)}])
+        before = accuracy(server)
+        assert (before["labelled"], before["correct"]) == (3, 2)
+        server.sql("select 1")  # Flushes the records.
+        server.stop() if end == "stop" else server.kill()
+    with weir.serve(data) as server:
+        # It answers before it has read the ledger, and what comes meanwhile counts too.
+        infer(server, 6, id="r6")
+        feedback(server, [{"id": "r6", "label": label_of(6)}, {"id": "r3", "label": label_of(3)},
+                          {"id": "r2", "label": label_of(2)}, {"id": "nobody", "label": 1}])
+        weir.wait_for(lambda: accuracy(server)["labelled"] == 5, "what was there before the restart")
+        assert accuracy(server)["correct"] == 5
+        live = server.api("/endpoints/electricity")["feedback"]
+        assert (live["accepted"], live["matched"], live["waiting"]) == (4, 3, 1)
+        assert live["corrected"] == 1
+        assert feedback(server, [{"id": "r4", "label": 1 - label_of(4)}]) == counts(
+            accepted=1, matched=1)
+        assert feedback(server, right) == counts(accepted=2, matched=2, duplicate=2)
+        after = accuracy(server)
+        assert (after["labelled"], after["correct"]) == (6, 5)
+        joined = server.sql("select count(*) as n, count(label) as labelled from electricity")
+        assert joined == [{"n": 7, "labelled": 6}]
+
+
 def test_without_a_ledger(data):
     with weir.serve(data, {"electricity": ONNX}, "--ledger", "off") as server:
         infer(server)
