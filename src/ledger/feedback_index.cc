@@ -39,7 +39,12 @@ Value value_of(std::string_view text) {
 }
 
 std::uint64_t hash_of(std::string_view id, std::uint32_t row) {
-  return hash64(id, row);
+  // Not as the seed of the hash: for short texts it would only shift it, and "r1", row 5 could be
+  // "r2", row 4. Every step of what follows can be undone, so it brings no two hashes together.
+  std::uint64_t hash = hash64(id) + row * 0x9e3779b97f4a7c15ULL;
+  hash = (hash ^ hash >> 30U) * 0xbf58476d1ce4e5b9ULL;
+  hash = (hash ^ hash >> 27U) * 0x94d049bb133111ebULL;
+  return hash ^ hash >> 31U;
 }
 
 std::uint16_t request_of(Moment recorded_at) {

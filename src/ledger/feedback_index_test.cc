@@ -187,6 +187,26 @@ TEST(FeedbackIndex, LeavesOutArmsBeyondItsLimit) {
   EXPECT_EQ(index.accuracy().size(), 1U);
 }
 
+TEST(FeedbackIndex, TellsManyRowsOfShortIdsApart) {
+  constexpr std::uint32_t rows = 1'000;
+  FeedbackIndex index({});
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = fmt::format("r{}", i);
+    for (std::uint32_t row = 0; row < rows; row += 2) {
+      insert(index, {.id = id, .row = row, .recorded_at = i, .version = 1, .arm = "primary"});
+    }
+  }
+  EXPECT_EQ(index.repeated_ids(), 0U);
+  for (int i = 0; i < 100; ++i) {
+    for (std::uint32_t row = 0; row < rows; ++row) {
+      const Feedback feedback{.id = fmt::format("r{}", i), .row = row, .text = "1"};
+      const FeedbackCounts counts = index.apply(std::span(&feedback, 1));
+      ASSERT_EQ(counts.matched, row % 2 == 0 ? 1U : 0U) << i << " " << row;
+      ASSERT_EQ(counts.duplicate, 0U) << i << " " << row;
+    }
+  }
+}
+
 TEST(FeedbackIndex, TakesUpWhatWasThereBefore) {
   FeedbackIndex older = small_index();
   insert(older, {.id = "old", .recorded_at = 1, .version = 1, .arm = "primary", .predicted = "1"});
