@@ -1,15 +1,21 @@
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 #include <boost/json.hpp>
 
 #include "control/feedback.h"
 #include "ledger/record.h"
+#include "protocol/json_reader.h"
 
 namespace weir::control {
 namespace {
 
 namespace json = boost::json;
 using ledger::Feedback;
+
+constexpr std::size_t max_json_depth = 32;
 
 Result<Moment> read_time(const json::value& value, Moment now) {
   if (value.is_null()) return now;
@@ -114,10 +120,57 @@ Result<Feedback> read_row(const json::value& value, Moment now, const FeedbackOp
 Result<json::value> parse_json(std::string_view text) {
   boost::system::error_code error;
   json::parse_options limits;
-  limits.max_depth = 32;
+  limits.max_depth = max_json_depth;
   auto value = json::parse(json::string_view(text.data(), text.size()), error, {}, limits);
   if (error) return fail(Code::invalid_argument, "this is not JSON: {}", error.message());
   return value;
+}
+
+constexpr std::array<std::string_view, 7> keys = {
+    "id", "row", "label", "event", "value", "tag", "time"};
+
+// Of the object that comes next. A parser of documents would keep one of the two and lose the
+// other.
+Result<void> check_keys(protocol::JsonReader& reader, std::size_t row) {
+  std::array<bool, keys.size()> is_seen{};
+  reader.begin();
+  std::string_view name;
+  while (reader.next_member(name)) {
+    const auto* const key = std::ranges::find(keys, name);
+    if (key != keys.end() && std::exchange(is_seen[key - keys.begin()], true)) {
+      return fail(
+          Code::invalid_argument,
+          "feedback row {}: the key '{}' is there twice; keep one",
+          row,
+          *key
+      );
+    }
+    reader.skip_value();
+  }
+  return {};
+}
+
+// `text` is one object or an array; its first row has this number.
+Result<void> check_keys(std::string_view text, std::size_t row) {
+  std::string scratch;
+  protocol::JsonReader reader(text, scratch, max_json_depth + 1);
+  const protocol::JsonKind kind = reader.kind();
+  if (kind == protocol::JsonKind::object) {
+    TRY(check_keys(reader, row));
+  } else if (kind == protocol::JsonKind::array) {
+    reader.begin();
+    for (; reader.next_element(); ++row) {
+      if (reader.kind() == protocol::JsonKind::object) {
+        TRY(check_keys(reader, row));
+      } else {
+        reader.skip_value();
+      }
+    }
+  } else {
+    return {};  // Refused as a row, with better words.
+  }
+  if (!reader.has_failed()) return {};
+  return fail(Code::invalid_argument, "this is not JSON: {}", reader.problem());
 }
 
 Result<void> add_row(
@@ -157,6 +210,7 @@ Result<std::vector<Feedback>> parse_feedback(
   }
   if (body[start] == '[') {
     const json::value value = TRY(parse_json(body));
+    TRY(check_keys(body, 0));
     for (const json::value& row : value.as_array()) TRY(add_row(row, now, options, rows));
     return rows;
   }
@@ -170,6 +224,7 @@ Result<std::vector<Feedback>> parse_feedback(
     if (!value && rows.empty()) {
       // One object over several lines is no NDJSON, and it is clear all the same.
       if (auto whole = parse_json(text)) {
+        TRY(check_keys(text, 0));
         TRY(add_row(*whole, now, options, rows));
         return rows;
       }
@@ -179,6 +234,7 @@ Result<std::vector<Feedback>> parse_feedback(
           Code::invalid_argument, "feedback row {}: {}", rows.size(), value.error().message
       );
     }
+    TRY(check_keys(line, rows.size()));
     TRY(add_row(*value, now, options, rows));
   }
   return rows;

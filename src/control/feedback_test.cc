@@ -80,6 +80,23 @@ TEST(ParseFeedback, FaultsNameTheRowAndTheKey) {
   }
 }
 
+TEST(ParseFeedback, AKeyThatIsThereTwiceIsRefused) {
+  const Fault faults[] = {
+      {R"({"id":"a","id":"b","label":1})", "row 0: the key 'id' is there twice"},
+      {R"([{"id":"a","label":1},{"id":"a","label":1,"label":1}])", "row 1: the key 'label'"},
+      {"{\"id\":\"a\",\"label\":1}\n{\"id\":\"a\",\"tag\":null,\"tag\":\"t\"}",
+       "row 1: the key 'tag'"},
+      {"{\n\"id\": \"a\",\n\"label\": 1,\n\"i\\u0064\": \"b\"}", "row 0: the key 'id'"},
+  };
+  for (const Fault& fault : faults) {
+    const auto rows = parse_feedback(fault.body, now, {});
+    ASSERT_FALSE(rows.has_value()) << fault.body;
+    EXPECT_EQ(rows.error().code, Code::invalid_argument);
+    EXPECT_NE(rows.error().message.find(fault.message_part), std::string::npos)
+        << rows.error().message;
+  }
+}
+
 TEST(ParseFeedback, LimitsAreNamed) {
   FeedbackOptions options;
   options.max_rows = 1;

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "table/file_format.h"
+#include "table/line_check.h"
 #include "table/sql_text.h"
 #include "table/typed_values.h"
 
@@ -191,7 +192,15 @@ Result<QueryResult> read_rows(
     Worker& worker, const std::string& path, const ReadRows& wanted, const Worker::Sink& sink
 ) {
   const FileFormat format = TRY(readable_format(path));
-  const std::vector<ColumnInfo> columns = TRY(columns_of(worker, format, path));
+  if (is_json(format)) TRY(check_keys(worker, objects_of(format, path), path));
+  const auto found = columns_of(worker, format, path);
+  const bool has_all = found && std::ranges::all_of(wanted.wanted, [&](const std::string& name) {
+                         return find(*found, name) != nullptr;
+                       });
+  // Where a line does not fit, the database finds other columns, or none.
+  if (!has_all && format == FileFormat::csv) TRY(check_fields(worker, path));
+  if (!found) return tl::unexpected(found.error());
+  const std::vector<ColumnInfo>& columns = *found;
   for (const std::string& name : wanted.wanted) TRY(want(columns, name, path));
   const bool wants_all = wanted.wanted.empty() && wanted.optional.empty();
   std::string list;
@@ -206,7 +215,10 @@ Result<QueryResult> read_rows(
   if (list.empty()) return fail(Code::invalid_argument, "'{}' has no column to read", path);
   const std::string source =
       is_json(format) ? objects_of(format, path) : reader_of(format, path, true);
-  return worker.read("SELECT " + list + " FROM " + source, wanted.batch_rows, sink);
+  auto read = worker.read("SELECT " + list + " FROM " + source, wanted.batch_rows, sink);
+  const bool is_about_lines = !read && read.error().message.find("CSV") != std::string::npos;
+  if (is_about_lines && format == FileFormat::csv) TRY(check_fields(worker, path));
+  return read;
 }
 
 Result<TrainingSet> read_training_set(

@@ -1,5 +1,6 @@
 #include "table/table_file.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -71,6 +72,47 @@ TEST_F(TableFile, NamesTheColumnThatIsMissingAndThoseThatAreThere) {
   EXPECT_EQ(
       rows(json, {.wanted = {"id"}}),
       "invalid_argument: '" + json + "' has no column 'id'; it has: key"
+  );
+}
+
+TEST_F(TableFile, NamesTheLineOfACsvThatDoesNotFitItsHeader) {
+  const ReadRows wanted{.wanted = {"id"}, .optional = {"label"}};
+  const auto said = [&](const std::string& text) {
+    const std::string path = folder_.write("l.csv", text);
+    std::string message = rows(path, wanted);
+    const std::string begin = "invalid_argument: '" + path + "' ";
+    EXPECT_TRUE(message.starts_with(begin)) << message;
+    return message.substr(std::min(begin.size(), message.size()));
+  };
+  const std::string fix = "; put a field that holds ',' in quotes";
+  EXPECT_EQ(said("id,label\na,1\nb,1,5\nc,0\n"), "line 3: it has 3 fields, the header has 2" + fix);
+  EXPECT_EQ(said("id,label\na,1\nb\n"), "line 3: it has 1 field, the header has 2" + fix);
+  EXPECT_EQ(said("id,label\na,1,2\nb,1,2\n"), "line 2: it has 3 fields, the header has 2" + fix);
+  EXPECT_EQ(
+      said("\"id\",\"the, label\",x\na,1,2\nb,\"1,2\"\n"),
+      "line 3: it has 2 fields, the header has 3" + fix
+  );
+  EXPECT_EQ(
+      said("id;label\r\na;1\r\nb;1;5\r\n"),
+      "line 3: it has 3 fields, the header has 2; put a field that holds ';' in quotes"
+  );
+  // Behind what is looked at to learn how the file is written.
+  std::string many = "id,label\n";
+  for (int i = 0; i < 40'000; ++i) many += "r,1\n";
+  EXPECT_EQ(said(many + "b,1,7\n"), "line 40002: it has 3 fields, the header has 2" + fix);
+}
+
+TEST_F(TableFile, NamesTheObjectThatHasAKeyTwice) {
+  const std::string lines =
+      folder_.write("l.ndjson", "{\"id\":\"a\"}\n{\"id\":\"a\",\"id\":\"b\",\"label\":1}\n");
+  EXPECT_EQ(
+      rows(lines),
+      "invalid_argument: '" + lines + "' object 2: the key 'id' is there twice; keep one"
+  );
+  const std::string array = folder_.write("l.json", R"([{"id":"a","label":1,"label":1}])");
+  EXPECT_EQ(
+      rows(array),
+      "invalid_argument: '" + array + "' object 1: the key 'label' is there twice; keep one"
   );
 }
 

@@ -249,6 +249,8 @@ def test_feedback_that_is_wrong(electricity, tmp_path):
             ([{"id": "a", "label": [1]}], "'label'"),
             ([{"id": "a", "label": 1, "time": "yesterday"}], "yesterday"),
             ([{"id": "a", "label": 1, "row": -1}], "'row'"),
+            ('{"id": "a", "id": "b", "label": 1}', "'id' is there twice"),
+            ('{"id": "a", "label": 1}\n{"id": "a", "label": 1, "label": 0}', "row 1"),
             ("nonsense", "JSON"), ("", "empty"), ([{"id": "a", "label": 1}, 5], "row 1")):
         answer = electricity.post("/api/v1/endpoints/electricity/feedback", rows)
         assert answer.status == 400, rows
@@ -261,6 +263,16 @@ def test_feedback_that_is_wrong(electricity, tmp_path):
     assert done.returncode == 1
     for part in ("labels.csv", "id", "identity"):
         assert part in done.stderr
+    table.write_text("id,label\na,1\nb,1,5\n")
+    done = electricity.cli("feedback", "electricity", table, check=False)
+    assert done.returncode == 1
+    assert "labels.csv' line 3: it has 3 fields, the header has 2" in done.stderr
+    lines = tmp_path / "labels.ndjson"
+    lines.write_text('{"id":"a","label":1}\n{"id":"a","id":"b","label":1}\n')
+    done = electricity.cli("feedback", "electricity", lines, check=False)
+    assert done.returncode == 1
+    assert "labels.ndjson' object 2: the key 'id' is there twice" in done.stderr
+    assert electricity.api("/endpoints/electricity")["feedback"]["accepted"] == 0
     done = electricity.cli("feedback", "electricity", tmp_path / "none.csv", check=False)
     assert done.returncode == 1 and "none.csv" in done.stderr
 
