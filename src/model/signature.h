@@ -26,11 +26,11 @@ enum class Keep : std::uint8_t { keep, hash, drop };
 // takes them by position.
 struct Feature {
   std::string name;
-  std::string unit;             // Empty when unknown.
-  bool may_be_missing = true;   // JSON null or NaN is accepted (floating-point inputs only).
+  std::string unit;            // Empty when unknown.
+  bool may_be_missing = true;  // JSON null or NaN is accepted (floating-point inputs only).
   Keep store = Keep::keep;
-  std::size_t input = 0;        // Which input tensor…
-  std::size_t index = 0;        // …and which element of a row in it.
+  std::size_t input = 0;  // Which input tensor…
+  std::size_t index = 0;  // …and which element of a row in it.
 };
 
 enum class Task : std::uint8_t { binary, multiclass, regression, other };
@@ -57,7 +57,7 @@ struct Signature {
   // is ignored: the largest of the row). Regression: the value.
   std::optional<OutputElement> score;
   // The class label (INT64 or BYTES output) or the regression's value; when it is absent and there
-  // is a score, binary predicts score >= 0.5 and multiclass the largest.
+  // is a score, binary predicts 1 for a score > 0.5 and multiclass the largest.
   std::optional<OutputElement> predicted;
 
   // Dimension 0 of every input is variable: it counts rows. Otherwise a request is one row.

@@ -90,7 +90,7 @@ void read_score(
   answer.score = tensor::to_double(tensor, index);
   if (signature.predicted) return;
   if (signature.task == Task::binary) {
-    write_class(signature, answer.score >= 0.5 ? 1 : 0, answer.predicted);
+    write_class(signature, answer.score > 0.5 ? 1 : 0, answer.predicted);
   } else if (signature.task == Task::regression) {
     write_label(tensor, index, answer.predicted);
   }

@@ -73,6 +73,19 @@ TEST(Answer, WholeNumbersAreWrittenAsOneLabel) {
   EXPECT_EQ(answers[1].predicted, "0.1");
 }
 
+TEST(Answer, AScoreAloneIsClassOneWhenItIsMoreThanHalf) {
+  model::Signature signature;
+  signature.task = Task::binary;
+  signature.outputs = {{"p", DataType::fp32, Shape{-1}}};
+  signature.score = model::OutputElement{0, 0};
+  std::vector<tensor::Tensor> outputs = {floats({3}, {0.5F, 0.50000006F, 0.25F})};
+  std::vector<RowAnswer> answers;
+  read_answers(signature, outputs, 3, answers);
+  EXPECT_EQ(answers[0].predicted, "0") << "as a forest of XGBoost answers";
+  EXPECT_EQ(answers[1].predicted, "1");
+  EXPECT_EQ(answers[2].predicted, "0");
+}
+
 TEST(Answer, AnOutputThatIsTooShortGivesNoScore) {
   std::vector<tensor::Tensor> outputs(2);
   outputs[0].reset(DataType::int64, Shape{0});
