@@ -101,13 +101,13 @@ Result<Artifact> Catalog::add_bytes(
         options_.max_artifact_bytes
     );
   }
-  if (sidecar.size() > options_.max_sidecar_bytes) {
+  if (sidecar.size() > options_.sidecar.max_sidecar_bytes) {
     return fail(
         Code::invalid_argument,
         "the sidecar of '{}' has {} bytes; max_sidecar_bytes allows {}",
         file_name,
         sidecar.size(),
-        options_.max_sidecar_bytes
+        options_.sidecar.max_sidecar_bytes
     );
   }
   const std::string hash = artifact_hash(bytes, sidecar);

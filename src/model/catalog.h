@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/result.h"
+#include "model/sidecar.h"
 
 namespace weir::model {
 
@@ -25,7 +26,7 @@ struct Artifact {
 struct CatalogOptions {
   std::string folder;  // DATA/artifacts; made when it is missing.
   std::uint64_t max_artifact_bytes = 4ULL << 30;
-  std::uint64_t max_sidecar_bytes = 1ULL << 20;
+  SidecarOptions sidecar = {};
 };
 
 // Keeps artifacts by content hash: FOLDER/<sha256>/<file name>[.yaml]. The same content is kept
