@@ -14,6 +14,7 @@
 #include "app/handover.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/program_memory.h"
 #include "cli/client.h"
 #include "config/config.h"
 #include "http/listener.h"
@@ -181,6 +182,7 @@ Result<int> run_serve(const cli::ServeArguments& arguments, const std::string& c
       data
   );
   std::fflush(stdout);
+  give_back_code();
   TRY(application->run());
   running = nullptr;
   return 0;
