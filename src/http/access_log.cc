@@ -54,10 +54,13 @@ void append_access_line(const AccessEntry& entry, std::int64_t time_us, std::str
   append_member(line, "peer", entry.peer);
   append_member(line, "method", entry.method);
   append_member(line, "path", entry.path);
+  const std::string grpc_status =
+      entry.grpc_status < 0 ? "" : fmt::format(",\"grpc_status\":{}", entry.grpc_status);
   fmt::format_to(
       std::back_inserter(line),
-      ",\"status\":{},\"request_bytes\":{},\"answer_bytes\":{},\"duration_us\":{}",
+      ",\"status\":{}{},\"request_bytes\":{},\"answer_bytes\":{},\"duration_us\":{}",
       entry.status,
+      grpc_status,
       entry.request_bytes,
       entry.answer_bytes,
       entry.duration_us

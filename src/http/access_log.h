@@ -22,6 +22,7 @@ struct AccessEntry {
   std::string_view method;
   std::string_view path;  // Without the query, which may hold what is nobody's business.
   int status = 0;
+  int grpc_status = -1;  // Of a gRPC call; -1 = it is none.
   std::uint64_t request_bytes = 0;
   std::uint64_t answer_bytes = 0;  // Body, as sent.
   std::int64_t duration_us = 0;    // From the first byte of the request to its answer.

@@ -68,6 +68,12 @@ TEST_F(AccessLogTest, IsJsonWhateverTheClientSends) {
   );
 }
 
+TEST_F(AccessLogTest, SaysTheStatusOfACallOfGrpcBesideThatOfHttp) {
+  std::string line;
+  append_access_line({.path = "/s/M", .status = 200, .grpc_status = 8}, 0, line);
+  EXPECT_NE(line.find("\"status\":200,\"grpc_status\":8,"), std::string::npos) << line;
+}
+
 TEST_F(AccessLogTest, SamplesWhatSucceededAndNoErrors) {
   options.sample = 0.5;
   open();

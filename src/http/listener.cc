@@ -26,7 +26,9 @@ constexpr int backlog = 4096;  // The system cuts it to net.core.somaxconn.
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-Result<Addresses> resolve(const std::string& address, std::uint16_t port) {
+Result<Addresses> resolve(
+    const std::string& address, std::uint16_t port, const ListenWords& words
+) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -36,40 +38,47 @@ Result<Addresses> resolve(const std::string& address, std::uint16_t port) {
   if (outcome != 0 || address.empty()) {
     return fail(
         Code::invalid_argument,
-        "'{}' is not an address to listen on: {}; give one with --listen HOST:PORT, for example "
-        "127.0.0.1:8080",
+        "'{}' is not an address to listen on: {}; give one with {} HOST:PORT, for example "
+        "127.0.0.1:{}",
         address,
-        address.empty() ? "it is empty" : gai_strerror(outcome)
+        address.empty() ? "it is empty" : gai_strerror(outcome),
+        words.flag,
+        words.usual_port
     );
   }
   return Addresses(found, &freeaddrinfo);
 }
 
 // What bind and listen say, in the words of who started the server.
-tl::unexpected<Error> cannot_listen(int error, const std::string& address, std::uint16_t port) {
+tl::unexpected<Error> cannot_listen(
+    int error, const std::string& address, std::uint16_t port, const char* flag
+) {
   switch (error) {
     case EADDRINUSE:
       return fail(
           Code::conflict,
           "port {} on {} is in use; stop the other program or give another port with "
-          "--listen HOST:PORT",
+          "{} HOST:PORT",
           port,
-          address
+          address,
+          flag
       );
     case EADDRNOTAVAIL:
       return fail(
           Code::invalid_argument,
-          "{} is not an address of this machine; give one of its own with --listen HOST:PORT, for "
+          "{} is not an address of this machine; give one of its own with {} HOST:PORT, for "
           "example 127.0.0.1:{}",
           address,
+          flag,
           port
       );
     case EACCES:
       return fail(
           Code::invalid_argument,
-          "port {} on {} needs a privilege; give a port above 1023 with --listen HOST:PORT",
+          "port {} on {} needs a privilege; give a port above 1023 with {} HOST:PORT",
           port,
-          address
+          address,
+          flag
       );
     default:
       return fail(
@@ -100,8 +109,10 @@ std::uint16_t port_of(int descriptor) {
 
 }  // namespace
 
-Result<Listener> Listener::open(const std::string& address, std::uint16_t port) {
-  const Addresses addresses = TRY(resolve(address, port));
+Result<Listener> Listener::open(
+    const std::string& address, std::uint16_t port, const ListenWords& words
+) {
+  const Addresses addresses = TRY(resolve(address, port, words));
   int error = 0;
   for (const addrinfo* one = addresses.get(); one != nullptr; one = one->ai_next) {
     Listener listener(
@@ -121,7 +132,7 @@ Result<Listener> Listener::open(const std::string& address, std::uint16_t port) 
     // The first reason is that of the address which the system thinks best.
     if (error == 0) error = errno;
   }
-  return cannot_listen(error, address, port);
+  return cannot_listen(error, address, port, words.flag);
 }
 
 Result<Listener> Listener::adopt(int descriptor) {

@@ -10,12 +10,20 @@
 
 namespace weir::http {
 
+// What the messages name.
+struct ListenWords {
+  const char* flag = "--listen";
+  int usual_port = 8080;
+};
+
 // Owns the descriptor.
 class Listener {
  public:
   // `address` is a number (127.0.0.1, ::1, 0.0.0.0) or a name of this machine (localhost); port 0
   // takes any free one. A port in use is a conflict.
-  static Result<Listener> open(const std::string& address, std::uint16_t port);
+  static Result<Listener> open(
+      const std::string& address, std::uint16_t port, const ListenWords& words = {}
+  );
   // Takes over a socket that listens already, of TCP; anything else is an invalid_argument. The
   // descriptor is this one's in either case.
   static Result<Listener> adopt(int descriptor);

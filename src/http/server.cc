@@ -105,6 +105,7 @@ class LoopServer final : public Server {
   Result<void> run() override;
   void retire() override;
   Result<void> reload_certificate(bool only_if_changed) override;
+  AccessLog* access_log() override { return access_log_.get(); }
   Result<void> reopen_access_log() override;
   void stop(std::int64_t drain_us) override;
   ServerCounts counts() const override;

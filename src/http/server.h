@@ -50,6 +50,7 @@ struct Request {
   std::string_view header(std::string_view name) const;
 };
 
+class AccessLog;
 class Loop;
 
 // One request and the place for its answer. Handed to the handler on the loop's thread; respond()
@@ -184,6 +185,8 @@ class Server {
   // Reads the certificate again, for connections from here on; when that fails the old one stays.
   // With `only_if_changed`, only when the files are others than before.
   virtual Result<void> reload_certificate(bool only_if_changed) = 0;
+  // For other transports, which write into the same one; null when it is off. The server's own.
+  virtual AccessLog* access_log() = 0;
   // Opens the access log's file again, after a rotation.
   virtual Result<void> reopen_access_log() = 0;
   // Stops accepting, finishes the requests in flight (at most drain_us), closes, joins the threads.

@@ -8,7 +8,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <sys/stat.h>
 
 #include "base/check.h"
 
@@ -160,45 +159,24 @@ class SslWire final : public TlsWire {
   bool is_broken_ = false;
 };
 
-// Enough to see that a file was replaced or written again.
-struct Stamp {
-  ino_t inode = 0;
-  off_t size = 0;
-  timespec changed{};
-
-  bool operator==(const Stamp& other) const {
-    return inode == other.inode && size == other.size && changed.tv_sec == other.changed.tv_sec &&
-           changed.tv_nsec == other.changed.tv_nsec;
-  }
-};
-
-Stamp stamp_of(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return {};
-  return {status.st_ino, status.st_size, status.st_ctim};
-}
-
 class SslServer final : public Tls {
  public:
   explicit SslServer(const net::TlsFiles& files) : files_(files) {}
 
   Result<void> reload() override {
-    // First the stamps: what changes while it is read is read again.
-    const Stamp certificate = stamp_of(files_.certificate);
-    const Stamp key = stamp_of(files_.key);
+    // First the stamp: what changes while it is read is read again.
+    const net::TlsStamp stamp = net::stamp_of(files_);
     auto made = make_context(files_);
     const std::lock_guard lock(mutex_);
-    certificate_ = certificate;
-    key_ = key;
+    stamp_ = stamp;
     if (!made) return tl::unexpected(std::move(made.error()));
     context_ = *std::move(made);
     return {};
   }
   bool has_changed() const override {
-    const Stamp certificate = stamp_of(files_.certificate);
-    const Stamp key = stamp_of(files_.key);
+    const net::TlsStamp stamp = net::stamp_of(files_);
     const std::lock_guard lock(mutex_);
-    return !(certificate == certificate_ && key == key_);
+    return !(stamp == stamp_);
   }
   std::unique_ptr<TlsWire> accept(int socket) override {
     Ssl ssl(nullptr, &SSL_free);
@@ -215,9 +193,8 @@ class SslServer final : public Tls {
  private:
   const net::TlsFiles files_;
   mutable std::mutex mutex_;
-  SslContext context_{nullptr, &SSL_CTX_free};  // Guarded by mutex_, as the stamps are.
-  Stamp certificate_;
-  Stamp key_;
+  SslContext context_{nullptr, &SSL_CTX_free};  // Guarded by mutex_, as the stamp is.
+  net::TlsStamp stamp_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 
@@ -24,7 +25,20 @@ int no_password(char*, int, int, void*) {
   return -1;
 }
 
+TlsStamp::File stamp_of_file(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {
+      .inode = status.st_ino,
+      .size = status.st_size,
+      .changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
+}
+
 }  // namespace
+
+TlsStamp stamp_of(const TlsFiles& files) {
+  return {.certificate = stamp_of_file(files.certificate), .key = stamp_of_file(files.key)};
+}
 
 std::string tls_error() {
   const unsigned long code = ERR_peek_last_error();

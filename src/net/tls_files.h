@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -25,6 +26,20 @@ struct TlsPair {
 // Reads both and checks that they are what they should be and belong together. Errors name the file
 // and the reason.
 Result<TlsPair> read_tls_files(const TlsFiles& files);
+
+// Enough to see that one of the files was replaced or written again.
+struct TlsStamp {
+  struct File {
+    std::uint64_t inode = 0;
+    std::int64_t size = 0;
+    std::int64_t changed_ns = 0;
+    bool operator==(const File&) const = default;
+  };
+  File certificate;
+  File key;
+  bool operator==(const TlsStamp&) const = default;
+};
+TlsStamp stamp_of(const TlsFiles& files);
 
 // What OpenSSL says about its last failure on this thread, which is forgotten then.
 std::string tls_error();
