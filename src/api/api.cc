@@ -156,13 +156,14 @@ bool Api::is_authorised(const Request& request) const {
   return is_bearer_of(request.header("authorization"), options_.token);
 }
 
-std::optional<http::Admission> Api::refuse_too_many(const Request& head) const {
+std::optional<http::Admission> Api::refuse_too_many(const Request& head) {
   serve::RateLimit& limit = *sources_.rate_limit;
   const std::string_view header = serve::client_header(limit.options());
   std::string_view client = header.empty() ? std::string_view() : head.header(header);
   if (client.empty()) client = head.peer.substr(0, head.peer.rfind(':'));
   const auto wait_ns = limit.wait_ns(client, head.received_ns);
   if (!wait_ns) return std::nullopt;
+  rate_limited_.fetch_add(1, std::memory_order_relaxed);
   constexpr std::int64_t second_ns = 1'000'000'000;
   return http::Admission{
       .status = 429,

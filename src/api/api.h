@@ -53,13 +53,16 @@ class Api final : public http::Handler {
   void handle(http::Exchange& exchange) override;
   void on_lost(http::Exchange& exchange) override;
 
+  // Requests refused because their client sends too many.
+  std::uint64_t rate_limited() const { return rate_limited_.load(std::memory_order_relaxed); }
+
  private:
   struct Route;
   static const std::vector<Route>& routes();
 
   bool is_authorised(const http::Request& request) const;
   // Nothing when the client may ask.
-  std::optional<http::Admission> refuse_too_many(const http::Request& head) const;
+  std::optional<http::Admission> refuse_too_many(const http::Request& head);
   void handle_control(http::Exchange& exchange);
 
   void show_openapi(http::Exchange& exchange);
@@ -96,6 +99,7 @@ class Api final : public http::Handler {
   Backgrounds backgrounds_;
   table::Worker& worker_;
   Exports& exports_;
+  std::atomic<std::uint64_t> rate_limited_{0};
 };
 
 }  // namespace weir::api

@@ -249,7 +249,7 @@ void show_versions(
 }
 
 void show_server(
-    Callbacks& callbacks, Registry& registry, const Sources& sources, const http::Server& server
+    Callbacks& callbacks, Registry& registry, const http::Server& server, const Api& api
 ) {
   add_value(callbacks, registry, Kind::gauge, "weir_http_connections", "Open connections.", [&] {
     return number(server.counts().connections_open);
@@ -266,13 +266,13 @@ void show_server(
       Kind::counter,
       "weir_http_refused_total",
       "Connections and requests that never reached a handler, by reason.",
-      [&server, limit = sources.rate_limit] {
+      [&server, &api] {
         const http::ServerCounts counts = server.counts();
         return std::vector<Sample>{
             {{{"reason", "connections"}}, number(counts.connections_refused)},
             {{{"reason", "malformed"}}, number(counts.malformed)},
             {{{"reason", "timeout"}}, number(counts.timeouts)},
-            {{{"reason", "rate_limit"}}, number(limit == nullptr ? 0 : limit->refused())},
+            {{{"reason", "rate_limit"}}, number(api.rate_limited())},
         };
       }
   ));
@@ -288,7 +288,9 @@ void show_server(
 
 }  // namespace
 
-Callbacks show_metrics(Registry& registry, const Sources& sources, const http::Server& server) {
+Callbacks show_metrics(
+    Registry& registry, const Sources& sources, const http::Server& server, const Api& api
+) {
   Callbacks callbacks = metrics::show_process(registry);
   show_recorder(callbacks, registry, sources.recorder);
   if (sources.ledger != nullptr) show_ledger(callbacks, registry, *sources.ledger);
@@ -296,7 +298,7 @@ Callbacks show_metrics(Registry& registry, const Sources& sources, const http::S
   show_comparisons(callbacks, registry, sources.comparison);
   show_feedback(callbacks, registry, sources);
   show_versions(callbacks, registry, sources.controller);
-  show_server(callbacks, registry, sources, server);
+  show_server(callbacks, registry, server, api);
   add_value(
       callbacks,
       registry,

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "api/api.h"
 #include "api/views.h"
 #include "http/server.h"
 #include "metrics/registry.h"
@@ -12,7 +13,7 @@ namespace weir::api {
 // feedback, connections and the process. Shown as long as the callbacks live; the sources must
 // outlive them.
 [[nodiscard]] std::vector<metrics::Registry::Callback> show_metrics(
-    metrics::Registry& registry, const Sources& sources, const http::Server& server
+    metrics::Registry& registry, const Sources& sources, const http::Server& server, const Api& api
 );
 
 }  // namespace weir::api

@@ -19,6 +19,7 @@
 #include "app/handover.h"
 #include "base/log.h"
 #include "events/metrics.h"
+#include "grpc/metrics.h"
 #include "grpc/server.h"
 #include "http/v2.h"
 #include "model/catalog.h"
@@ -37,7 +38,7 @@ constexpr int tick_ms = 1000;
 constexpr int lease_poll_ms = 10;
 
 // Why the server stops waiting.
-enum class End : std::uint8_t { stopped, handed_over, time_is_up };
+enum class End : std::uint8_t { stopped, handed_over, grpc_left, time_is_up };
 
 // The lease of the data folder, which the server before this one may hold for a little longer.
 Result<store::Lease> acquire_lease(const ApplicationOptions& options) {
@@ -133,6 +134,7 @@ struct Application::Parts {
   int stop_event = -1;
   int reload_event = -1;
   std::optional<Handover> handover;
+  bool is_succeeded = false;  // There is a successor, who waits until this server has ended.
 
   ~Parts() {
     if (stop_event >= 0) ::close(stop_event);
@@ -145,7 +147,9 @@ struct Application::Parts {
   Result<void> open_grpc();
   void refill_feedback();
   void stop_servers();
+  Result<void> let_grpc_leave();
   Result<End> wait(std::int64_t most_us);
+  bool give_listeners();
   void reload(bool is_asked);
 };
 
@@ -237,7 +241,12 @@ Result<void> Application::Parts::open_surface() {
   );
   server = TRY(http::Server::create(config.http, *api));
   if (config.grpc.enabled) TRY(open_grpc());
-  callbacks = api::show_metrics(registry, sources, *server);
+  callbacks = api::show_metrics(registry, sources, *server, *api);
+  if (grpc_server) {
+    for (auto& shown : grpc::show_metrics(registry, *grpc_server)) {
+      callbacks.push_back(std::move(shown));
+    }
+  }
   if (event_sinks) {
     for (auto& shown : events::show_metrics(registry, *event_sinks)) {
       callbacks.push_back(std::move(shown));
@@ -263,7 +272,9 @@ Result<void> Application::Parts::open_grpc() {
        .controller = *controller,
        .background = work_queue,
        .decode = config.decode,
-       .token = config.protect_predictions ? options.token : std::string()}
+       .token = config.protect_predictions ? options.token : std::string(),
+       .rate_limit = rate_limit.get(),
+       .access_log = server->access_log()}
   ));
   return {};
 }
@@ -316,7 +327,12 @@ Result<void> Application::run() {
   if (parts_->grpc_server) parts_->grpc_server->run();
   parts_->refill_feedback();
   const End end = TRY(parts_->wait(INT64_MAX));
+  if (end == End::handed_over && parts_->grpc_server) TRY(parts_->let_grpc_leave());
   parts_->is_accepting = false;
+  if (end == End::stopped && parts_->grpc_server) {
+    parts_->grpc_server->say_not_ready();
+    if (parts_->config.drain_delay_us > 0) parts_->grpc_server->retire();
+  }
   parts_->server->retire();
   // Whoever balances load sees that this server is not ready and sends no more; who takes over is
   // there already.
@@ -333,6 +349,24 @@ void Application::reload() {
   set_event(parts_->reload_event);
 }
 
+bool Application::Parts::give_listeners() {
+  return handover->give(
+      {.http = server->listener(), .grpc = grpc_server ? grpc_server->listener() : -1}
+  );
+}
+
+// Nothing tells a client of gRPC that an answer is the last one of its connection, so all goes on
+// until every connection has reached its age.
+Result<void> Application::Parts::let_grpc_leave() {
+  if (config.grpc.connection_age_us == 0) return {};
+  grpc_server->retire();
+  // The library adds up to a tenth; a call in flight may take its time.
+  const std::int64_t age_us = config.grpc.connection_age_us * 11 / 10;
+  const End end = TRY(wait(age_us + config.drain_us));
+  if (end == End::time_is_up) LOG(warning, "not all connections of gRPC have gone; they are cut");
+  return {};
+}
+
 // Ticks until somebody says stop or takes over, but not longer than this.
 Result<End> Application::Parts::wait(std::int64_t most_us) {
   const std::int64_t begin_ns = monotonic_ns();
@@ -342,7 +376,10 @@ Result<End> Application::Parts::wait(std::int64_t most_us) {
     pollfd waiting[] = {
         {.fd = stop_event, .events = POLLIN, .revents = 0},
         {.fd = reload_event, .events = POLLIN, .revents = 0},
-        {.fd = handover->descriptor(), .events = POLLIN, .revents = 0},
+        {.fd = is_succeeded ? -1 : handover->descriptor(), .events = POLLIN, .revents = 0},
+        {.fd = is_succeeded && grpc_server ? grpc_server->left_descriptor() : -1,
+         .events = POLLIN,
+         .revents = 0},
     };
     const auto wait_ms = std::min<std::int64_t>(left_us / 1000 + 1, tick_ms);
     const int ready = ::poll(waiting, std::size(waiting), static_cast<int>(wait_ms));
@@ -351,10 +388,12 @@ Result<End> Application::Parts::wait(std::int64_t most_us) {
       clear_event(stop_event);
       return End::stopped;
     }
-    if (ready > 0 && waiting[2].revents != 0 && handover->give(server->listener())) {
+    if (ready > 0 && waiting[2].revents != 0 && give_listeners()) {
       LOG(info, "another server takes over the port");
+      is_succeeded = true;
       return End::handed_over;
     }
+    if (ready > 0 && waiting[3].revents != 0) return End::grpc_left;
     if (ready > 0 && waiting[1].revents != 0) clear_event(reload_event);
     reload(ready > 0 && waiting[1].revents != 0);
     controller->tick(now_us());
@@ -365,6 +404,11 @@ Result<End> Application::Parts::wait(std::int64_t most_us) {
 void Application::Parts::reload(bool is_asked) {
   if (const auto reloaded = server->reload_certificate(!is_asked); !reloaded) {
     LOG(error, "the certificate stays the old one: {}", reloaded.error().message);
+  }
+  if (grpc_server) {
+    if (const auto reloaded = grpc_server->reload_certificate(!is_asked); !reloaded) {
+      LOG(error, "the certificate of gRPC stays the old one: {}", reloaded.error().message);
+    }
   }
   if (!is_asked) return;
   if (const auto reopened = server->reopen_access_log(); !reopened) {

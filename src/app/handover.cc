@@ -1,5 +1,6 @@
 #include "app/handover.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -41,46 +42,45 @@ bool is_own_user(int socket) {
          (peer.uid == ::geteuid() || peer.uid == 0);
 }
 
-// Room for one descriptor beside a message.
-struct Control {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> bytes{};
-};
-
-bool send_descriptor(int socket, int descriptor) {
+// A message of one byte with room for the descriptors beside it.
+struct Parcel {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> control{};
   char mark = 'L';
   iovec part{&mark, 1};
-  Control control;
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
+
+  explicit Parcel(std::size_t control_bytes) {
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control_bytes;
+  }
+};
+
+bool send_listeners(int socket, const Listeners& listeners) {
+  const std::array<int, 2> descriptors = {listeners.http, listeners.grpc};
+  const std::size_t bytes = (listeners.grpc < 0 ? 1 : 2) * sizeof(int);
+  Parcel parcel(CMSG_SPACE(bytes));
+  cmsghdr* header = CMSG_FIRSTHDR(&parcel.message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
+  header->cmsg_len = CMSG_LEN(bytes);
+  std::memcpy(CMSG_DATA(header), descriptors.data(), bytes);
+  return ::sendmsg(socket, &parcel.message, MSG_NOSIGNAL) == 1;
 }
 
-// -1 when none came.
-int receive_descriptor(int socket) {
+// Without any when none came.
+Listeners receive_listeners(int socket) {
   pollfd waiting{.fd = socket, .events = POLLIN, .revents = 0};
-  if (::poll(&waiting, 1, answer_ms) <= 0) return -1;
-  char mark = 0;
-  iovec part{&mark, 1};
-  Control control;
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-  if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return -1;
-  int descriptor = -1;
-  std::memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
-  return descriptor;
+  if (::poll(&waiting, 1, answer_ms) <= 0) return {};
+  Parcel parcel(CMSG_SPACE(2 * sizeof(int)));
+  if (::recvmsg(socket, &parcel.message, MSG_CMSG_CLOEXEC) != 1) return {};
+  const cmsghdr* header = CMSG_FIRSTHDR(&parcel.message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return {};
+  std::array<int, 2> descriptors = {-1, -1};
+  const std::size_t bytes = header->cmsg_len - CMSG_LEN(0);
+  std::memcpy(descriptors.data(), CMSG_DATA(header), std::min(bytes, sizeof(descriptors)));
+  return {.http = descriptors[0], .grpc = descriptors[1]};
 }
 
 }  // namespace
@@ -120,28 +120,28 @@ Handover::~Handover() {
   if (folder_ >= 0) ::close(folder_);
 }
 
-bool Handover::give(int listener) {
+bool Handover::give(const Listeners& listeners) {
   const int socket = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
   if (socket < 0) return false;
-  const bool is_given = is_own_user(socket) && send_descriptor(socket, listener);
+  const bool is_given = is_own_user(socket) && send_listeners(socket, listeners);
   ::close(socket);
   return is_given;
 }
 
-Result<std::optional<int>> take_listener(const std::string& data) {
+Result<std::optional<Listeners>> take_listeners(const std::string& data) {
   const int folder = ::open(data.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0 && errno == ENOENT) return std::optional<int>();
+  if (folder < 0 && errno == ENOENT) return std::optional<Listeners>();
   if (folder < 0) return tl::unexpected(system_error("open", data));
   const int socket = make_socket();
   const sockaddr_un address = address_in(folder);
   const bool is_connected =
       ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   const bool is_nobody_there = !is_connected && (errno == ENOENT || errno == ECONNREFUSED);
-  const int listener = is_connected ? receive_descriptor(socket) : -1;
+  const Listeners listeners = is_connected ? receive_listeners(socket) : Listeners();
   ::close(socket);
   ::close(folder);
-  if (is_nobody_there) return std::optional<int>();
-  if (listener >= 0) return std::optional<int>(listener);
+  if (is_nobody_there) return std::optional<Listeners>();
+  if (listeners.http >= 0) return std::optional<Listeners>(listeners);
   return fail(
       Code::unavailable,
       "the server that holds data folder '{}' does not hand its socket over; stop it and start "

@@ -37,23 +37,45 @@ TEST_F(HandoverTest, GivesTheListeningSocketToWhoAsks) {
   std::thread old([&] {
     pollfd waiting{.fd = handover->descriptor(), .events = POLLIN, .revents = 0};
     ::poll(&waiting, 1, -1);
-    EXPECT_TRUE(handover->give(listener->descriptor()));
+    EXPECT_TRUE(handover->give({.http = listener->descriptor()}));
   });
-  const auto taken = take_listener(folder.string());
+  const auto taken = take_listeners(folder.string());
   old.join();
   ASSERT_TRUE(taken) << taken.error().message;
   ASSERT_TRUE(taken->has_value());
-  auto adopted = http::Listener::adopt(**taken);
+  auto adopted = http::Listener::adopt((*taken)->http);
   ASSERT_TRUE(adopted) << adopted.error().message;
   EXPECT_EQ(adopted->port(), listener->port());
   EXPECT_EQ(adopted->address(), "127.0.0.1");
+  EXPECT_EQ((*taken)->grpc, -1);
+}
+
+TEST_F(HandoverTest, GivesTheSocketOfGrpcTooWhereThereIsOne) {
+  auto http = http::Listener::open("127.0.0.1", 0);
+  auto grpc = http::Listener::open("127.0.0.1", 0);
+  ASSERT_TRUE(http && grpc);
+  auto handover = Handover::open(folder.string());
+  ASSERT_TRUE(handover) << handover.error().message;
+  std::thread old([&] {
+    pollfd waiting{.fd = handover->descriptor(), .events = POLLIN, .revents = 0};
+    ::poll(&waiting, 1, -1);
+    EXPECT_TRUE(handover->give({.http = http->descriptor(), .grpc = grpc->descriptor()}));
+  });
+  const auto taken = take_listeners(folder.string());
+  old.join();
+  ASSERT_TRUE(taken && taken->has_value());
+  auto first = http::Listener::adopt((*taken)->http);
+  auto second = http::Listener::adopt((*taken)->grpc);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->port(), http->port());
+  EXPECT_EQ(second->port(), grpc->port());
 }
 
 TEST_F(HandoverTest, FindsNobodyWhereNoServerIs) {
-  auto taken = take_listener(folder.string());
+  auto taken = take_listeners(folder.string());
   ASSERT_TRUE(taken) << taken.error().message;
   EXPECT_FALSE(taken->has_value());
-  taken = take_listener((folder / "missing").string());
+  taken = take_listeners((folder / "missing").string());
   ASSERT_TRUE(taken);
   EXPECT_FALSE(taken->has_value());
 }
@@ -73,7 +95,7 @@ TEST_F(HandoverTest, SaysSoWhenTheOldServerEndsInstead) {
     ::poll(&waiting, 1, -1);
     const Handover ended = *std::move(handover);
   });
-  const auto taken = take_listener(folder.string());
+  const auto taken = take_listeners(folder.string());
   old.join();
   ASSERT_FALSE(taken);
   EXPECT_NE(taken.error().message.find("--take-over"), std::string::npos);

@@ -86,23 +86,36 @@ Result<void> check_address(const std::string& address) {
   );
 }
 
-// The listening socket may come from a supervisor or from the server that this one succeeds. That
+// Listens where the socket does. The descriptor is the caller's.
+template <class ServerOptions>
+Result<void> use_listener(int descriptor, ServerOptions& options) {
+  const http::Listener listener = TRY(http::Listener::adopt(descriptor));
+  options.address = listener.address();
+  options.port = listener.port();
+  options.listener = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  return {};
+}
+
+// The listening sockets may come from a supervisor or from the server that this one succeeds. That
 // one ends then, so all that can be wrong with the rest is found before.
-Result<void> find_listener(const cli::ServeArguments& arguments, ApplicationOptions& options) {
+Result<void> find_listeners(const cli::ServeArguments& arguments, ApplicationOptions& options) {
   config::Config& config = options.config;
   if (config.http.tls.is_on()) TRY(net::read_tls_files(config.http.tls));
-  std::optional<int> descriptor = TRY(http::inherited_listener());
+  Listeners found;
+  found.http = TRY(http::inherited_listener()).value_or(-1);
   if (arguments.take_over) {
     for (const auto& [name, path] : config.models) TRY(check_readable(name, path));
     options.lease_wait_us = config.take_over_wait_us;
-    if (!descriptor) descriptor = TRY(take_listener(config.data));
-    if (!descriptor) LOG(info, "no server holds data folder '{}'; starting anew", config.data);
+    const bool is_supervised = found.http >= 0;
+    if (!is_supervised) found = TRY(take_listeners(config.data)).value_or(Listeners());
+    if (found.http < 0) LOG(info, "no server holds data folder '{}'; starting anew", config.data);
   }
-  if (!descriptor) return {};
-  const http::Listener listener = TRY(http::Listener::adopt(*descriptor));
-  config.http.address = listener.address();
-  config.http.port = listener.port();
-  config.http.listener = ::fcntl(*descriptor, F_DUPFD_CLOEXEC, 3);
+  if (found.http >= 0) TRY(use_listener(found.http, config.http));
+  if (found.grpc >= 0 && config.grpc.enabled) {
+    TRY(use_listener(found.grpc, config.grpc));
+  } else if (found.grpc >= 0) {
+    ::close(found.grpc);
+  }
   return {};
 }
 
@@ -131,7 +144,9 @@ Result<ApplicationOptions> make_options(const cli::ServeArguments& arguments) {
   config.grpc.threads = config.http.threads;
   config.grpc.max_message_bytes = config.http.max_body_bytes;
   config.grpc.max_buffered_bytes = config.http.max_buffered_bytes;
-  TRY(find_listener(arguments, options));
+  config.grpc.max_connections = config.http.max_connections;
+  config.grpc.tls = config.http.tls;
+  TRY(find_listeners(arguments, options));
   if (options.token.empty()) {
     TRY(check_address(config.http.address));
     if (config.grpc.enabled) TRY(check_address(config.grpc.address));

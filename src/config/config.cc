@@ -72,6 +72,7 @@ Result<void> read_http(Fields& fields, Config& config) {
   fields.duration_us("body_timeout", http.body_timeout_us);
   fields.duration_us("idle_timeout", http.idle_timeout_us);
   fields.duration_us("write_timeout", http.write_timeout_us);
+  fields.duration_us("grpc_connection_age", config.grpc.connection_age_us);
   fields.duration_us("drain_delay", config.drain_delay_us);
   fields.duration_us("drain", config.drain_us);
   fields.duration_us("take_over_wait", config.take_over_wait_us);

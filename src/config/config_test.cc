@@ -54,7 +54,7 @@ TEST(Config, ReadsWhatIsAboutClients) {
       "server:\n  cors_origins: ['https://a.example', 'https://b.example']\n"
       "  access_log: {path: /var/log/weir.json, sample: 0.25, queue_bytes: 1MiB}\n"
       "  rate_limit: {header: x-api-key, per_second: 2.5, burst: 10, max_clients: 50}\n"
-      "  drain_delay: 5s\n  compress_min_bytes: 2KiB\n",
+      "  drain_delay: 5s\n  compress_min_bytes: 2KiB\n  grpc_connection_age: 90s\n",
       "weir.yaml",
       config
   );
@@ -70,6 +70,7 @@ TEST(Config, ReadsWhatIsAboutClients) {
   EXPECT_EQ(config.rate_limit.max_clients, 50U);
   EXPECT_EQ(config.drain_delay_us, 5 * us_per_second);
   EXPECT_EQ(config.http.compress_min_bytes, 2048U);
+  EXPECT_EQ(config.grpc.connection_age_us, 90 * us_per_second);
 }
 
 TEST(Config, ARateLimitIsByAddressAndOneSecondWideUnlessItSaysOtherwise) {

@@ -41,7 +41,7 @@ class DocumentCall final : public Conversation {
   }
 
   // It is answered before the server stops.
-  void on_drain(Stream&) override {}
+  void on_told(Stream&) override {}
 
  private:
   Shared& shared() { return stream_.worker().shared(); }

@@ -110,7 +110,7 @@ Result<void> answer(
 Result<void> answer(
     Shared& shared, const inference::ServerReadyRequest&, inference::ServerReadyResponse& response
 ) {
-  response.set_ready(!shared.is_draining);
+  response.set_ready(shared.is_ready);
   return {};
 }
 

@@ -18,7 +18,7 @@ HealthResponse::ServingStatus status_of(const Shared& shared, std::string_view s
   if (!service.empty() && service != "inference.GRPCInferenceService") {
     return HealthResponse::SERVICE_UNKNOWN;
   }
-  return shared.is_draining ? HealthResponse::NOT_SERVING : HealthResponse::SERVING;
+  return shared.is_ready ? HealthResponse::SERVING : HealthResponse::NOT_SERVING;
 }
 
 std::string to_message(HealthResponse::ServingStatus status) {
@@ -33,8 +33,7 @@ bool parse(std::string_view message, HealthRequest& request) {
 
 constexpr char unreadable[] = "the request is not a readable HealthCheckRequest message";
 
-// Says the status, and says it again when it changes, which it does when the server is going to
-// stop.
+// Says the status, and says it again when it changes, which it does before the server stops.
 class HealthWatch final : public Conversation {
  public:
   explicit HealthWatch(Stream& stream) : stream_(stream) {}
@@ -54,8 +53,8 @@ class HealthWatch final : public Conversation {
     is_writing_ = false;
     if (stream.is_cancelled()) {
       stream.finish(::grpc::Status::CANCELLED);
-    } else if (stream.worker().shared().is_draining) {
-      on_drain(stream);
+    } else {
+      on_told(stream);
     }
   }
 
@@ -63,18 +62,19 @@ class HealthWatch final : public Conversation {
     if (!is_writing_) stream.finish(::grpc::Status::CANCELLED);
   }
 
-  void on_drain(Stream& stream) override {
+  void on_told(Stream& stream) override {
     if (!is_watching_ || is_writing_) return;
-    if (is_told_of_drain_) {
-      stream.finish_for_drain();
-    } else {
+    const Shared& shared = stream.worker().shared();
+    if (!shared.is_ready && !has_said_so_) {
       tell();
+    } else if (shared.is_draining) {
+      stream.finish_for_drain();
     }
   }
 
  private:
   void tell() {
-    is_told_of_drain_ = stream_.worker().shared().is_draining;
+    has_said_so_ = !stream_.worker().shared().is_ready;
     is_writing_ = true;
     const std::string message = to_message(status_of(stream_.worker().shared(), service_));
     ::grpc::Slice slice(message);
@@ -85,7 +85,7 @@ class HealthWatch final : public Conversation {
   std::string service_;
   bool is_watching_ = false;
   bool is_writing_ = false;
-  bool is_told_of_drain_ = false;
+  bool has_said_so_ = false;  // That the server is not ready any more.
 };
 
 }  // namespace

@@ -19,6 +19,9 @@ class InferCall final : public Prediction {
   void answer() override;
   void refuse(const Error& error) override;
 
+ protected:
+  std::string_view path() const override { return "/inference.GRPCInferenceService/ModelInfer"; }
+
  private:
   using Writer = ::grpc::ServerAsyncResponseWriter<::grpc::ByteBuffer>;
 

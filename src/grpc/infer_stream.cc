@@ -1,3 +1,4 @@
+#include "grpc/head.h"
 #include "grpc/prediction.h"
 #include "grpc/status.h"
 #include "grpc/stream.h"
@@ -26,6 +27,8 @@ class InferStream final : public Conversation, public Prediction {
   }
 
   void on_cancelled(Stream&) override { abandon(); }
+  // Each of its messages is an answer of its own.
+  void on_last_message(Stream& stream) override { stream.end(::grpc::Status::OK); }
 
   void answer() override {
     body_.clear();
@@ -33,6 +36,7 @@ class InferStream final : public Conversation, public Prediction {
       refuse(encoded.error());
       return;
     }
+    note(::grpc::StatusCode::OK, body_.size());
     std::string head;
     protocol::WireWriter(head).begin_bytes(field_infer_response, body_.size());
     ::grpc::Slice slices[2] = {{head.data(), head.size()}, take_slice(body_)};
@@ -41,13 +45,19 @@ class InferStream final : public Conversation, public Prediction {
   }
 
   void refuse(const Error& error) override {
+    const ::grpc::Status refusal = to_status(error);
+    note(refusal.error_code(), 0);
     if (metadata(grpc_error_header) == "true") {
-      stream_.finish(to_status(error));
+      tell_when_to_retry(stream_.context(), refusal.error_code(), wait_ns());
+      stream_.end(refusal);
     } else {
       write_error(error.message);
     }
     stream_.release();
   }
+
+ protected:
+  std::string_view path() const override { return stream_.path(); }
 
  private:
   // The id tells the client which of its requests is meant.

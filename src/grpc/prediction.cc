@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "grpc/head.h"
 #include "protocol/v2_protobuf.h"
 
 namespace weir::grpc {
@@ -44,9 +45,17 @@ void Prediction::begin(const ::grpc::ServerContext& context, ::grpc::ByteBuffer&
   received_ns = monotonic_ns();
   arrived = now_us();
   context_ = &context;
+  loop = worker_.index();
   pinned.reset();
   is_abandoned_ = false;
+  traceparent = traceparent_of(context);
+  tracestate = traceparent.empty() ? std::string_view() : metadata("tracestate");
   bytes_ = to_slice(message);
+  wait_ns_ = worker_.shared().wait_ns(context, received_ns);
+  if (wait_ns_ > 0) {
+    refuse({Code::exhausted, std::string(too_many_requests)});
+    return;
+  }
   if (const Result<void> named = read_name(); !named) {
     refuse(named.error());
     return;
@@ -84,10 +93,21 @@ void Prediction::resume(bool) {
 }
 
 std::string_view Prediction::metadata(std::string_view name) const {
-  const auto& all = context_->client_metadata();
-  const auto found = all.find(::grpc::string_ref(name.data(), name.size()));
-  if (found == all.end()) return {};
-  return {found->second.data(), found->second.size()};
+  return metadata_of(*context_, name);
+}
+
+void Prediction::note(::grpc::StatusCode outcome, std::size_t answer_bytes) {
+  worker_.counts().count_refusal(outcome, wait_ns_ > 0);
+  log_answer(
+      worker_.shared().sources.access_log,
+      *context_,
+      {.path = path(),
+       .status = outcome,
+       .request_bytes = bytes_.size(),
+       .answer_bytes = answer_bytes,
+       .received_ns = received_ns,
+       .id = id}
+  );
 }
 
 }  // namespace weir::grpc

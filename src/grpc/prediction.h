@@ -16,7 +16,7 @@ class Prediction : public serve::Call {
  public:
   explicit Prediction(Worker& worker) : worker_(worker) {}
 
-  // Starts with a message that has arrived whole.
+  // Starts with a message that has arrived whole, for a client whose turn it is.
   void begin(const ::grpc::ServerContext& context, ::grpc::ByteBuffer& message);
 
   Result<void> decode() override;
@@ -30,6 +30,11 @@ class Prediction : public serve::Call {
  protected:
   // The answer as a ModelInferResponse message.
   Result<void> encode(std::string& message);
+  // Counts the answer and logs it.
+  void note(::grpc::StatusCode outcome, std::size_t answer_bytes);
+  // How long the client's rate limit wants it to wait; 0 = it does not.
+  std::int64_t wait_ns() const { return wait_ns_; }
+  virtual std::string_view path() const = 0;
   Worker& worker() { return worker_; }
 
  private:
@@ -40,6 +45,7 @@ class Prediction : public serve::Call {
   const ::grpc::ServerContext* context_ = nullptr;
   ::grpc::Slice bytes_;
   bool is_abandoned_ = false;
+  std::int64_t wait_ns_ = 0;
   ::grpc::Alarm alarm_;
   EventOf<Prediction, &Prediction::resume> resumed_{*this};
 };

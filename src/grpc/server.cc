@@ -1,106 +1,136 @@
 #include "grpc/server.h"
 
-#include <algorithm>
 #include <chrono>
-#include <limits>
-#include <vector>
+#include <mutex>
 
-#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 
+#include "base/clock.h"
+#include "base/log.h"
+#include "grpc/acceptor.h"
+#include "grpc/certificate.h"
+#include "grpc/engine.h"
 #include "grpc/worker.h"
 
 namespace weir::grpc {
 namespace {
 
-std::string join_address(const std::string& host, std::uint16_t port) {
-  if (host.find(':') == std::string::npos) return fmt::format("{}:{}", host, port);
-  return fmt::format("[{}]:{}", host, port);
+// Long enough for a client to ask something on a connection, short enough to be waited for.
+constexpr std::int64_t leaving_age_us = 200'000;
+
+Result<http::Listener> open_listener(const ServerOptions& options) {
+  if (options.listener >= 0) return http::Listener::adopt(options.listener);
+  return http::Listener::open(
+      options.address, options.port, {.flag = "--grpc-listen", .usual_port = 8081}
+  );
 }
 
 class ServerOfLibrary final : public Server {
  public:
-  explicit ServerOfLibrary(Sources sources) : shared_(std::move(sources)) {}
+  ServerOfLibrary(const ServerOptions& options, Sources sources)
+      : options_(options), shared_(std::move(sources)) {}
   ~ServerOfLibrary() override { stop(0); }
 
-  Result<void> listen(const ServerOptions& options) {
-    ::grpc::ServerBuilder builder;
-    int port = 0;
-    const std::string address = join_address(options.address, options.port);
-    builder.AddListeningPort(address, ::grpc::InsecureServerCredentials(), &port);
-    // Two servers on one port would each get a share of the calls and nobody would notice.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams);
-    constexpr std::uint64_t most = std::numeric_limits<int>::max();  // The library's own limit.
-    builder.SetMaxReceiveMessageSize(static_cast<int>(std::min(options.max_message_bytes, most)));
-    builder.SetMaxSendMessageSize(-1);
-    ::grpc::ResourceQuota quota("weir");
-    quota.Resize(options.max_buffered_bytes);
-    builder.SetResourceQuota(quota);
-    builder.RegisterService(&shared_.infer);
-    builder.RegisterAsyncGenericService(&shared_.others);
-    for (int i = 0; i < options.threads; ++i) {
-      workers_.push_back(std::make_unique<Worker>(shared_, builder.AddCompletionQueue()));
-    }
-    server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port == 0) {
-      return fail(
-          Code::conflict,
-          "cannot listen on {} for gRPC: the port is in use or the address is not of this machine; "
-          "choose another with --grpc-listen HOST:PORT (port 0: any free one), or --grpc-listen "
-          "off",
-          address
-      );
-    }
-    port_ = static_cast<std::uint16_t>(port);
+  Result<void> open() {
+    if (options_.tls.is_on()) certificate_ = TRY(Certificate::open(options_.tls));
+    http::Listener listener = TRY(open_listener(options_));
+    usual_ = TRY(make_engine(options_.connection_age_us));
+    acceptor_ = TRY(Acceptor::create(std::move(listener), options_.max_connections));
     return {};
   }
 
-  std::uint16_t port() const override { return port_; }
+  std::uint16_t port() const override { return acceptor_->port(); }
+  int listener() const override { return acceptor_->listener(); }
 
   void run() override {
-    for (const auto& worker : workers_) worker->run();
+    usual_->run();
+    acceptor_->run(*usual_);
   }
 
-  void drain() override {
-    shared_.is_draining = true;
-    for (const auto& worker : workers_) worker->drain();
+  void say_not_ready() override {
+    if (shared_.is_ready.exchange(false)) {
+      for_each_engine([](Engine& engine) { engine.say_not_ready(); });
+    }
+  }
+
+  void retire() override {
+    auto engine = make_engine(leaving_age_us);
+    if (!engine) {
+      LOG(error, "connections of gRPC do not leave: {}", engine.error().message);
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    leaving_ = *std::move(engine);
+    leaving_->run();
+    acceptor_->leave(*leaving_);
+  }
+
+  int left_descriptor() const override { return acceptor_->left_descriptor(); }
+
+  Result<void> reload_certificate(bool only_if_changed) override {
+    if (!certificate_ || (only_if_changed && !certificate_->has_changed())) return {};
+    return certificate_->reload();
   }
 
   void stop(std::int64_t drain_us) override {
     if (is_stopped_) return;
     is_stopped_ = true;
-    if (server_ != nullptr) {
-      drain();
-      server_->Shutdown(std::chrono::system_clock::now() + std::chrono::microseconds(drain_us));
-    }
-    for (const auto& worker : workers_) worker->stop();
+    if (acceptor_ == nullptr) return;
+    const auto until = std::chrono::system_clock::now() + std::chrono::microseconds(drain_us);
+    acceptor_->close();
+    shared_.is_ready = false;
+    shared_.is_draining = true;
+    for_each_engine([](Engine& engine) { engine.drain(); });
+    // Who has been asked to go does so: nothing that it sends is lost.
+    if (leaving_ != nullptr) acceptor_->wait_for_last(monotonic_ns() + drain_us * 1000);
+    for_each_engine([until](Engine& engine) { engine.stop(until); });
+    acceptor_->stop();
   }
 
   ServerCounts counts() const override {
     ServerCounts sum;
-    for (const auto& worker : workers_) {
-      const WorkerCounts& counts = worker->counts();
-      sum.calls_total += counts.total.load(std::memory_order_relaxed);
-      sum.calls_cancelled += counts.cancelled.load(std::memory_order_relaxed);
-      sum.calls_open += counts.open.load(std::memory_order_relaxed);
-    }
+    for_each_engine([&sum](const Engine& engine) { engine.add_counts(sum); });
+    sum.connections_open = acceptor_->connections_open();
+    sum.connections_refused = acceptor_->connections_refused();
     return sum;
   }
 
  private:
+  Result<std::unique_ptr<Engine>> make_engine(std::int64_t connection_age_us) {
+    return Engine::create(
+        options_,
+        shared_,
+        certificate_ ? certificate_->credentials() : ::grpc::InsecureServerCredentials(),
+        connection_age_us
+    );
+  }
+
+  template <class Function>
+  void for_each_engine(Function function) const {
+    function(*usual_);
+    Engine* leaving = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      leaving = leaving_.get();
+    }
+    if (leaving != nullptr) function(*leaving);
+  }
+
+  const ServerOptions options_;
   Shared shared_;
-  std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<::grpc::Server> server_;
-  std::uint16_t port_ = 0;
+  std::unique_ptr<Certificate> certificate_;
+  std::unique_ptr<Engine> usual_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<Engine> leaving_;  // Made under mutex_, and then there until the end.
+  std::unique_ptr<Acceptor> acceptor_;
   bool is_stopped_ = false;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::create(const ServerOptions& options, Sources sources) {
-  auto server = std::make_unique<ServerOfLibrary>(std::move(sources));
-  TRY(server->listen(options));
+  auto server = std::make_unique<ServerOfLibrary>(options, std::move(sources));
+  TRY(server->open());
   return std::unique_ptr<Server>(std::move(server));
 }
 

@@ -27,8 +27,9 @@ class Conversation {
   virtual void on_written(Stream& stream);
   // The client has gone, or its deadline has passed.
   virtual void on_cancelled(Stream&) {}
-  // The server is going to stop. By default a stream that waits for a message ends.
-  virtual void on_drain(Stream& stream);
+  // The server is not ready any more, or is going to stop. By default a stream that waits for a
+  // message ends in the second case.
+  virtual void on_told(Stream& stream);
 };
 
 // Any call but ModelInfer: messages come in and go out one at a time, in order. Belongs to its
@@ -41,7 +42,8 @@ class Stream {
   void wait();
 
   Worker& worker() { return worker_; }
-  const ::grpc::ServerContext& context() const { return context_; }
+  ::grpc::ServerContext& context() { return context_; }
+  const std::string& path() const { return context_.method(); }
   bool is_reading() const { return is_reading_; }
   bool is_cancelled() const { return is_cancelled_; }
 
@@ -49,11 +51,12 @@ class Stream {
   void write(::grpc::ByteBuffer message);
   void write_last(std::string_view message);  // And OK.
   void finish(const ::grpc::Status& status);
+  void end(const ::grpc::Status& status);  // The same, when all answers are counted and logged.
   void finish_for_drain();
   // Keeps the stream alive while something outside its worker works for it.
   void hold() { ++events_left_; }
   void release() { leave(); }
-  void drain();
+  void tell();
 
  private:
   void arrive(bool ok);
@@ -62,6 +65,8 @@ class Stream {
   void take_finished(bool ok);
   void take_end(bool ok);
   void leave();
+  // Counts the answer and logs it.
+  void note(::grpc::StatusCode status, std::size_t answer_bytes);
 
   Worker& worker_;
   ::grpc::GenericServerContext context_;
@@ -71,6 +76,9 @@ class Stream {
   bool is_reading_ = false;
   bool is_finishing_ = false;
   bool is_cancelled_ = false;
+  std::int64_t received_ns_ = 0;
+  std::int64_t wait_ns_ = 0;  // What the client's rate limit says.
+  std::size_t request_bytes_ = 0;
   int events_left_ = 0;  // Operations under way; the end of the call is one of them.
   EventOf<Stream, &Stream::arrive> arrived_{*this};
   EventOf<Stream, &Stream::take_message> read_{*this};

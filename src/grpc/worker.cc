@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/secret.h"
+#include "grpc/head.h"
 #include "grpc/infer_call.h"
 #include "grpc/stream.h"
 
@@ -38,10 +39,7 @@ void InferService::request(
 
 ::grpc::Status Shared::authorise(const ::grpc::ServerContext& context) const {
   if (sources.token.empty()) return ::grpc::Status::OK;
-  const auto& metadata = context.client_metadata();
-  const auto found = metadata.find("authorization");
-  if (found != metadata.end() &&
-      is_bearer_of({found->second.data(), found->second.size()}, sources.token)) {
+  if (is_bearer_of(metadata_of(context, "authorization"), sources.token)) {
     return ::grpc::Status::OK;
   }
   return {
@@ -49,8 +47,33 @@ void InferService::request(
       "a token is wanted: send the metadata 'authorization: Bearer TOKEN'"};
 }
 
-Worker::Worker(Shared& shared, std::unique_ptr<::grpc::ServerCompletionQueue> queue)
-    : shared_(shared), queue_(std::move(queue)) {}
+std::int64_t Shared::wait_ns(const ::grpc::ServerContext& context, std::int64_t now_ns) const {
+  if (sources.rate_limit == nullptr) return 0;
+  const std::string_view name = serve::client_header(sources.rate_limit->options());
+  const std::string_view given = name.empty() ? std::string_view() : metadata_of(context, name);
+  if (!given.empty()) return sources.rate_limit->wait_ns(given, now_ns).value_or(0);
+  const std::string peer = peer_of(context);
+  const std::string_view address = std::string_view(peer).substr(0, peer.rfind(':'));
+  return sources.rate_limit->wait_ns(address, now_ns).value_or(0);
+}
+
+void WorkerCounts::count_refusal(::grpc::StatusCode status, bool is_rate_limited) {
+  if (is_rate_limited) {
+    rate_limited.fetch_add(1, std::memory_order_relaxed);
+  } else if (status == ::grpc::StatusCode::RESOURCE_EXHAUSTED) {
+    exhausted.fetch_add(1, std::memory_order_relaxed);
+  } else if (status == ::grpc::StatusCode::UNAVAILABLE) {
+    unavailable.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+Worker::Worker(
+    Shared& shared,
+    Services& services,
+    std::unique_ptr<::grpc::ServerCompletionQueue> queue,
+    std::size_t index
+)
+    : shared_(shared), services_(services), queue_(std::move(queue)), index_(index) {}
 
 Worker::~Worker() {
   for (Stream* const stream : streams_) delete stream;
@@ -100,13 +123,17 @@ bool Worker::post(::grpc::Alarm& alarm, Event& event) {
   return true;
 }
 
-void Worker::drain() {
-  post(drain_alarm_, drain_event_);
+void Worker::say_not_ready() {
+  post(not_ready_alarm_, told_);
 }
 
-void Worker::drain_streams(bool) {
+void Worker::drain() {
+  post(drain_alarm_, told_);
+}
+
+void Worker::tell_streams(bool) {
   const std::vector<Stream*> streams(streams_.begin(), streams_.end());
-  for (Stream* const stream : streams) stream->drain();
+  for (Stream* const stream : streams) stream->tell();
 }
 
 void Worker::stop() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <thread>
 #include <unordered_set>
 #include <vector>
@@ -42,29 +43,53 @@ struct Shared {
 
   // An error status when the call brings no valid token.
   ::grpc::Status authorise(const ::grpc::ServerContext& context) const;
+  // How long the client has to wait by its rate limit; 0 = it may ask now, and has.
+  std::int64_t wait_ns(const ::grpc::ServerContext& context, std::int64_t now_ns) const;
 
   Sources sources;
-  InferService infer;
-  ::grpc::AsyncGenericService others;
+  std::atomic<bool> is_ready = true;
   std::atomic<bool> is_draining = false;
 };
+
+// What one server of the library answers.
+struct Services {
+  InferService infer;
+  ::grpc::AsyncGenericService others;
+};
+
+constexpr std::string_view too_many_requests =
+    "too many requests from this client (rate_limit); wait as long as the metadata retry-after "
+    "says";
 
 // Written by one thread, read by anyone.
 struct WorkerCounts {
   std::atomic<std::uint64_t> total{0};
   std::atomic<std::uint64_t> cancelled{0};
   std::atomic<std::uint64_t> open{0};
+  std::atomic<std::uint64_t> rate_limited{0};
+  std::atomic<std::uint64_t> exhausted{0};
+  std::atomic<std::uint64_t> unavailable{0};
+
+  // Counts an answer if it is one that asks the client to come later.
+  void count_refusal(::grpc::StatusCode status, bool is_rate_limited);
 };
 
 // Everything but post() and the counts belongs to its own thread.
 class Worker {
  public:
-  Worker(Shared& shared, std::unique_ptr<::grpc::ServerCompletionQueue> queue);
+  Worker(
+      Shared& shared,
+      Services& services,
+      std::unique_ptr<::grpc::ServerCompletionQueue> queue,
+      std::size_t index
+  );
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   void run();
+  // Streams are told that the server is not ready any more.
+  void say_not_ready();
   // The streams that wait for a message end; the others do so after the one that they have.
   void drain();
   // After the server has shut down: no event is left behind, what is posted later is dropped.
@@ -75,6 +100,8 @@ class Worker {
   bool post(::grpc::Alarm& alarm, Event& event);
 
   Shared& shared() { return shared_; }
+  Services& services() { return services_; }
+  std::size_t index() const { return index_; }
   ::grpc::ServerCompletionQueue& queue() { return *queue_; }
   WorkerCounts& counts() { return counts_; }
 
@@ -86,18 +113,21 @@ class Worker {
 
  private:
   void serve();
-  void drain_streams(bool ok);
+  void tell_streams(bool ok);
 
   Shared& shared_;
+  Services& services_;
   std::unique_ptr<::grpc::ServerCompletionQueue> queue_;
+  const std::size_t index_;
   WorkerCounts counts_;
   std::vector<std::unique_ptr<InferCall>> calls_;
   std::vector<InferCall*> spare_;
   std::unordered_set<Stream*> streams_;
   std::mutex mutex_;  // Guards is_open_ and alarms being set.
   bool is_open_ = true;
+  ::grpc::Alarm not_ready_alarm_;
   ::grpc::Alarm drain_alarm_;
-  EventOf<Worker, &Worker::drain_streams> drain_event_{*this};
+  EventOf<Worker, &Worker::tell_streams> told_{*this};
   std::thread thread_;
 };
 

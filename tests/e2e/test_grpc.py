@@ -4,7 +4,6 @@ import contextlib
 import socket
 import threading
 
-import grpc
 import numpy as np
 import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -15,45 +14,12 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 import weir
 from conftest import ELECTRICITY
-
-UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-Code = grpc.StatusCode
-
-
-@contextlib.contextmanager
-def connect(server):
-    with grpc.insecure_channel(server.grpc, options=UNLIMITED) as channel:
-        yield channel
-
+from grpc_client import Code, connect, probabilities, refused, request
 
 @pytest.fixture
 def stub(zoo):
     with connect(zoo) as channel:
         yield service_pb2_grpc.GRPCInferenceServiceStub(channel)
-
-
-def request(model="electricity_v1", rows=1, **members):
-    """A good request with raw contents; what members name is set on it."""
-    message = service_pb2.ModelInferRequest(model_name=model, **members)
-    tensor = message.inputs.add(name="input", datatype="FP32", shape=[rows, 8])
-    values = np.tile(np.array(weir.electricity_rows()[0][0], np.float32), (rows, 1))
-    message.raw_input_contents.append(values.tobytes())
-    assert tensor.name == "input"
-    return message
-
-
-def refused(code, call, *mentions):
-    with pytest.raises(grpc.RpcError) as caught:
-        call()
-    assert caught.value.code() == code, caught.value.details()
-    for mention in mentions:
-        assert mention in caught.value.details()
-    return caught.value
-
-
-def probabilities(response):
-    at = [output.name for output in response.outputs].index("probabilities")
-    return np.frombuffer(response.raw_output_contents[at], np.float32).reshape(-1, 2)
 
 
 def test_answers_what_rest_answers(zoo, stub):
@@ -352,7 +318,7 @@ def test_a_port_in_use_names_the_flag(data, tmp_path):
         done = weir.cli("serve", "--listen", "127.0.0.1:0", "--grpc-listen", f"127.0.0.1:{port}",
                         "--data", data, check=False)
     assert done.returncode == 1
-    assert f"127.0.0.1:{port}" in done.stderr and "--grpc-listen" in done.stderr
+    assert f"port {port} on 127.0.0.1" in done.stderr and "--grpc-listen" in done.stderr
     done = weir.cli("serve", "--grpc-listen", "nowhere", "--data", data, check=False)
     assert done.returncode != 0 and "HOST:PORT" in done.stderr
 
