@@ -40,8 +40,12 @@ std::uint64_t random64() {
 }
 
 Uuid make_uuid7(Moment now) {
-  const auto ms = static_cast<std::uint64_t>(now / 1000);
-  const std::uint64_t high = (ms << 16) | 0x7000U | (random64() & 0x0FFFU);
+  constexpr std::uint64_t one_second = 1000U << 12U;
+  thread_local std::uint64_t last = 0;
+  const auto us = static_cast<std::uint64_t>(now);
+  const std::uint64_t time = (us / 1000) << 12U | (us % 1000) * 4096 / 1000;
+  last = time > last || last - time > one_second ? time : last + 1;
+  const std::uint64_t high = (last >> 12U) << 16U | 0x7000U | (last & 0x0FFFU);
   const std::uint64_t low = (random64() >> 2) | 0x8000'0000'0000'0000U;
   Uuid uuid;
   for (unsigned i = 0; i < 8; ++i) {

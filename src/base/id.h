@@ -17,8 +17,10 @@ struct Uuid {
   std::array<char, 36> text() const;
 };
 
-// 48 bits of milliseconds, 74 random bits. Thread-safe; each thread draws from its own generator,
-// seeded by the operating system.
+// 48 bits of milliseconds, 12 bits of their fraction, 62 random bits. Thread-safe; each thread
+// draws from its own generator, seeded by the operating system. The ids of one thread grow
+// strictly: where the time has not moved on, the fraction is counted up (RFC 9562, section 6.2,
+// method 3); a clock that is set back by more than a second is followed.
 Uuid make_uuid7(Moment now);
 
 // 64 random bits, not for secrets. Thread-safe.
