@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -106,10 +107,20 @@ class SegmentsReader final : public table::BatchReader {
     }
     specs_ = std::make_shared<const tensor::ColumnSpecs>(union_.specs());
     columns_.emplace(specs_);
+    places_.resize(specs_->size());
+    std::iota(places_.begin(), places_.end(), std::size_t{0});
     return {};
   }
 
   Result<std::shared_ptr<const tensor::ColumnSpecs>> specs() override { return specs_; }
+
+  bool project(std::span<const std::size_t> columns) override {
+    places_.assign(columns.begin(), columns.end());
+    tensor::ColumnSpecs projected;
+    for (const std::size_t place : places_) projected.push_back((*specs_)[place]);
+    columns_.emplace(std::make_shared<const tensor::ColumnSpecs>(std::move(projected)));
+    return true;
+  }
 
   Result<const tensor::Columns*> next() override {
     columns_->clear();
@@ -176,8 +187,8 @@ class SegmentsReader final : public table::BatchReader {
     const tensor::ColumnSpecs& from = *found->second.specs;
     const auto chunks = decode_rows(*payload, header.rows, from);
     if (!chunks) return {};
-    for (std::size_t i = 0; i < specs_->size(); ++i) {
-      const auto source = found->second.targets[i];
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const auto source = found->second.targets[places_[i]];
       if (source) {
         append_chunk((*chunks)[*source], from[*source], header.rows, (*columns_)[i]);
       } else {
@@ -192,6 +203,7 @@ class SegmentsReader final : public table::BatchReader {
   Wanted wanted_;
   Union union_;
   std::shared_ptr<const tensor::ColumnSpecs> specs_;
+  std::vector<std::size_t> places_;  // In specs_, of the columns that are given.
   std::optional<tensor::Columns> columns_;
   std::size_t next_path_ = 0;
   std::optional<Blocks> blocks_;

@@ -214,6 +214,26 @@ TEST(Segment, FillsColumnsThatABatchLacksWithNulls) {
   EXPECT_EQ((*batch)[head_width + 1].values<double>()[1], 3.0);
 }
 
+TEST(Segment, GivesOnlyTheColumnsThatAreAskedFor) {
+  TemporaryFolder folder;
+  const std::vector<std::string> paths = {
+      write_segment(folder, {{"e", numbered_batch("a", 2)}, {"other", tiny_batch("x")}})};
+  auto reader = open_segments(paths, "e", "records");
+  ASSERT_TRUE(reader);
+  const auto specs = (*reader)->specs();
+  ASSERT_TRUE(specs);
+  const std::vector<std::size_t> wanted = {(*specs)->size() - 1, 0};
+  EXPECT_TRUE((*reader)->project(wanted));
+  const auto batch = (*reader)->next();
+  ASSERT_TRUE(batch && *batch != nullptr);
+  ASSERT_EQ((*batch)->width(), 2U);
+  ASSERT_EQ((*batch)->rows(), 2U);
+  EXPECT_EQ((**batch)[0].values<double>()[1], 0.25);
+  EXPECT_EQ((**batch)[1].text(1), "a1");
+  const auto end = (*reader)->next();
+  EXPECT_TRUE(end && *end == nullptr);
+}
+
 TEST(Segment, HasTheFixedColumnsWithoutAnyFile) {
   const std::vector<std::string> none;
   auto records = open_segments(none, "e", "records");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
@@ -23,8 +24,13 @@ class BatchReader {
   // The columns of every batch. Known without reading the rows.
   virtual Result<std::shared_ptr<const tensor::ColumnSpecs>> specs() = 0;
 
+  // From now on every batch has only the columns of `specs` at these places, in this order; false
+  // when the reader gives all of them all the same. Before the first `next`, at most once.
+  // Requires: there is at least one.
+  virtual bool project(std::span<const std::size_t> /*columns*/) { return false; }
+
   // The next batch, valid until the next call; nullptr at the end. Every batch has the columns of
-  // `specs`, in that order.
+  // `specs`, in that order, or those of `project`.
   virtual Result<const tensor::Columns*> next() = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -48,7 +49,7 @@ class SegmentsBind {
     return reader;
   }
 
-  std::size_t width() const { return specs_->size(); }
+  const tensor::ColumnSpecs& specs() const { return *specs_; }
 
  private:
   Result<std::string> text_of(duckdb_value value) {
@@ -98,10 +99,29 @@ class SegmentsBind {
 // One pass over the batches, by one thread of the database.
 class SegmentsScan {
  public:
-  SegmentsScan(const DuckDb& library, std::unique_ptr<BatchReader> reader)
-      : library_(library), reader_(std::move(reader)) {}
+  SegmentsScan(
+      const DuckDb& library, std::unique_ptr<BatchReader> reader, const tensor::ColumnSpecs& specs
+  )
+      : library_(library), reader_(std::move(reader)), width_(specs.size()) {
+    // Something that counts the rows when no column is asked for: no text where there is a number.
+    for (std::size_t i = specs.size(); i-- > 0;) {
+      if (!specs[i].is_list && specs[i].datatype != tensor::DataType::bytes) smallest_ = i;
+    }
+  }
 
-  void project(idx_t column) { projected_.push_back(column); }
+  // Which columns the chunks have. Once, before the first `fill`.
+  void project(std::vector<idx_t> columns) {
+    projected_ = std::move(columns);
+    std::vector<std::size_t> wanted;
+    for (const idx_t column : projected_) {
+      // A count of rows alone asks for a column that does not exist; its values do not matter.
+      if (column < width_) wanted.push_back(column);
+    }
+    if (wanted.empty()) wanted.push_back(smallest_);
+    if (!reader_->project(wanted)) return;
+    idx_t place = 0;
+    for (idx_t& column : projected_) column = column < width_ ? place++ : no_column;
+  }
 
   // Fills the chunk; with no rows at the end.
   Result<void> fill(duckdb_data_chunk chunk) {
@@ -115,7 +135,6 @@ class SegmentsScan {
     }
     const std::size_t count = std::min<std::size_t>(batch_->rows() - row_, library_.vector_size());
     for (std::size_t i = 0; i < projected_.size(); ++i) {
-      // A count of rows alone asks for a column that does not exist; its values do not matter.
       if (projected_[i] >= batch_->width()) continue;
       const tensor::Column& column = (*batch_)[projected_[i]];
       copy_column(library_, column, row_, count, library_.data_chunk_get_vector(chunk, i));
@@ -126,8 +145,11 @@ class SegmentsScan {
   }
 
  private:
+  static constexpr idx_t no_column = std::numeric_limits<idx_t>::max();
   const DuckDb& library_;
   std::unique_ptr<BatchReader> reader_;
+  const std::size_t width_;
+  std::size_t smallest_ = 0;
   std::vector<idx_t> projected_;
   const tensor::Columns* batch_ = nullptr;
   std::size_t row_ = 0;
@@ -168,10 +190,13 @@ void init(duckdb_init_info info) {
   const DuckDb& library = *callback_library;
   auto* data = static_cast<SegmentsBind*>(library.init_get_bind_data(info));
   const Result<void> done = guarded([&]() -> Result<void> {
-    auto scan = std::make_unique<SegmentsScan>(library, TRY(data->reader()));
+    auto reader = TRY(data->reader());
+    auto scan = std::make_unique<SegmentsScan>(library, std::move(reader), data->specs());
+    std::vector<idx_t> columns;
     for (idx_t i = 0; i < library.init_get_column_count(info); ++i) {
-      scan->project(library.init_get_column_index(info, i));
+      columns.push_back(library.init_get_column_index(info, i));
     }
+    scan->project(std::move(columns));
     library.init_set_max_threads(info, 1);
     library.init_set_init_data(info, scan.release(), destroy<SegmentsScan>);
     return {};
