@@ -63,6 +63,11 @@ void Prediction::begin(const ::grpc::ServerContext& context, ::grpc::ByteBuffer&
   worker_.shared().sources.predictor.start(*this);
 }
 
+void Prediction::abandon() {
+  is_abandoned_ = true;
+  worker_.shared().sources.predictor.abandon(*this);
+}
+
 Result<void> Prediction::read_name() {
   const auto model = TRY(protocol::read_model_name(view(bytes_), worker_.shared().sources.decode));
   endpoint = model.name;

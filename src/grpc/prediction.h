@@ -24,8 +24,8 @@ class Prediction : public serve::Call {
   bool is_abandoned() const override { return is_abandoned_; }
   std::string_view metadata(std::string_view name) const override;
 
-  // The client has gone.
-  void abandon() { is_abandoned_ = true; }
+  // The client has gone. It may be answered before this returns.
+  void abandon();
 
  protected:
   // The answer as a ModelInferResponse message.

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 import weir
+from grpc_client import connect, request, stub_of
 
 ROWS, _ = weir.electricity_rows()
 FIXED, SLOW = weir.MODELS / "fixed_cost.onnx", weir.MODELS / "slow.onnx"
@@ -129,6 +130,26 @@ def test_nothing_is_computed_for_clients_that_have_gone(tmp_path):
             answer += part
         assert b"HTTP/1.1 200 OK" in answer
         patient.close()
+        shown = statistics(server, "slow")
+        assert shown["execution_count"] < 20
+        assert shown["inference_stats"]["fail"]["count"] == 0
+
+
+@pytest.mark.parametrize("method", ["ModelInfer", "ModelStreamInfer"])
+def test_nothing_is_computed_for_calls_that_are_cancelled(tmp_path, method):
+    config = "endpoints: {slow: {limits: {running: 1, queue_wait: 1h}}}\n"
+    with serve(tmp_path, {"slow": SLOW}, config) as server, connect(server) as channel:
+        stub = stub_of(channel)
+        if method == "ModelInfer":
+            calls = [stub.ModelInfer.future(request("slow")) for _ in range(40)]
+        else:
+            calls = [stub.ModelStreamInfer(iter([request("slow")])) for _ in range(40)]
+        version = lambda: server.api("/endpoints/slow")["versions"][0]
+        weir.wait_for(lambda: version()["queued"] > 30, "calls in the queue")
+        for call in calls:
+            call.cancel()
+        weir.wait_for(lambda: version()["queued"] == 0, "the queue without cancelled calls")
+        stub.ModelInfer(request("slow"))
         shown = statistics(server, "slow")
         assert shown["execution_count"] < 20
         assert shown["inference_stats"]["fail"]["count"] == 0
