@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import threading
 
 import grpc
@@ -17,6 +16,7 @@ from tritonclient.grpc import service_pb2
 
 import weir
 from grpc_client import Code, connect, refused, request, stub_of
+from steady import Load, certificate
 
 ROWS, _ = weir.electricity_rows()
 E = "electricity"
@@ -266,16 +266,6 @@ def test_a_deadline_that_cannot_be_met_is_refused_at_once(data):
 
 # --- TLS ------------------------------------------------------------------------------------------
 
-def certificate(folder, name):
-    folder.mkdir(exist_ok=True)
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True, capture_output=True)
-    return folder / "certificate.pem", folder / "key.pem"
-
-
 def is_trusted(server, authority):
     credentials = grpc.ssl_channel_credentials(authority.read_bytes())
     with connect(server, credentials) as channel:
@@ -320,43 +310,23 @@ def test_tls_with_a_certificate_that_is_exchanged(data, tmp_path):
 
 # --- clients and the age of their connections -----------------------------------------------------
 
-class Load:
-    """Callers of one client that ask all the time. Any error is a failure: none tries twice."""
+class Callers(Load):
+    """Callers of one client."""
 
     def __init__(self, server, callers=4):
+        super().__init__(callers)
         self.client = tritonclient.grpc.InferenceServerClient(server.grpc)
         tensor = tritonclient.grpc.InferInput("input", [1, 8], "FP32")
         tensor.set_data_from_numpy(np.array([ROWS[0]], np.float32))
         self.inputs = [tensor]
-        self.answered, self.failures = 0, []
-        self.lock, self.ends = threading.Lock(), threading.Event()
-        self.threads = [threading.Thread(target=self.run) for _ in range(callers)]
 
-    def run(self):
-        while not self.ends.is_set():
-            try:
-                assert self.client.infer(E, self.inputs).as_numpy("probabilities").shape == (1, 2)
-                with self.lock:
-                    self.answered += 1
-            except Exception as error:  # noqa: BLE001  Whatever it is, the call was lost.
-                with self.lock:
-                    self.failures.append(repr(error))
-                return
-
-    def wait_for_more(self, count):
-        goal = self.answered + count
-        weir.wait_for(lambda: self.answered >= goal or self.failures, f"{count} more answers")
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        self.wait_for_more(50)
-        return self
+    def asker(self, number):
+        def ask():
+            assert self.client.infer(E, self.inputs).as_numpy("probabilities").shape == (1, 2)
+        return ask
 
     def __exit__(self, *_):
-        self.ends.set()
-        for thread in self.threads:
-            thread.join()
+        super().__exit__()
         self.client.close()
 
 
@@ -369,7 +339,7 @@ def test_connections_that_are_old_are_replaced_without_a_lost_call(data, tmp_pat
             whole = log.read_text().rpartition("\n")[0]
             return {json.loads(line)["peer"] for line in whole.splitlines()}
 
-        with Load(server) as load:
+        with Callers(server) as load:
             weir.wait_for(lambda: len(peers()) >= 10 or load.failures, "ten connections")
         assert not load.failures
 
@@ -378,7 +348,7 @@ def test_a_new_program_takes_over_under_load(data, tmp_path):
     options = configured(tmp_path, "server:\n  grpc_connection_age: 1s\n")
     servers = [weir.Server(data, {E: ONNX}, *options)]
     try:
-        with Load(servers[0]) as load:
+        with Callers(servers[0]) as load:
             for _ in range(3):
                 old = servers[-1]
                 servers.append(weir.Server(data, {}, "--take-over", *options))

@@ -8,12 +8,12 @@ import signal
 import socket
 import ssl
 import struct
-import subprocess
 import zlib
 
 import pytest
 
 import weir
+from steady import certificate
 
 ROWS, PROBABILITIES = weir.electricity_rows()
 E = "electricity"
@@ -243,16 +243,6 @@ def test_a_client_that_asks_too_often(data, tmp_path):
 
 
 # --- TLS ------------------------------------------------------------------------------------------
-
-def certificate(folder, name):
-    folder.mkdir(exist_ok=True)
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True, capture_output=True)
-    return folder / "certificate.pem", folder / "key.pem"
-
 
 def https(server, trusted):
     context = ssl.create_default_context(cafile=str(trusted))

@@ -1,10 +1,11 @@
 """The end of a server, and its successor: no request is lost."""
+import http.client
 import json
 import signal
 import socket
-import threading
 
 import weir
+from steady import Load
 
 ROWS, PROBABILITIES = weir.electricity_rows()
 E = "electricity"
@@ -12,47 +13,23 @@ ONNX = weir.MODELS / "electricity_v1.onnx"
 CLIENTS = 8
 
 
-class Load:
-    """Clients that ask all the time on kept connections. Any error is a failure: none tries twice."""
+class Clients(Load):
+    """Each on a kept connection of its own."""
 
     def __init__(self, host, port):
+        super().__init__(CLIENTS)
         self.host, self.port = host, port
-        self.answered, self.failures = 0, []
-        self.lock, self.ends = threading.Lock(), threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(CLIENTS)]
 
-    def run(self, number):
-        import http.client
+    def asker(self, number):
         connection = http.client.HTTPConnection(self.host, self.port, timeout=weir.PATIENCE_S)
         body = json.dumps(weir.electricity_body(ROWS[number]))
-        while not self.ends.is_set():
-            try:
-                connection.request("POST", f"/v2/models/{E}/infer", body=body)
-                answer = connection.getresponse()
-                content = answer.read()
-                assert answer.status == 200, content
-                with self.lock:
-                    self.answered += 1
-            except Exception as error:  # noqa: BLE001  Whatever it is, the request was lost.
-                with self.lock:
-                    self.failures.append(repr(error))
-                return
-        connection.close()
 
-    def wait_for_more(self, count):
-        goal = self.answered + count
-        weir.wait_for(lambda: self.answered >= goal or self.failures, f"{count} more answers")
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        self.wait_for_more(50)
-        return self
-
-    def __exit__(self, *_):
-        self.ends.set()
-        for thread in self.threads:
-            thread.join()
+        def ask():
+            connection.request("POST", f"/v2/models/{E}/infer", body=body)
+            answer = connection.getresponse()
+            content = answer.read()
+            assert answer.status == 200, content
+        return ask
 
 
 def ended(server):
@@ -67,7 +44,7 @@ def test_readiness_goes_first_and_nothing_is_lost(data, tmp_path):
     with weir.serve(data, {E: ONNX}, "--config", config) as server:
         kept = server.connect()
         assert server.get("/v2/health/ready", connection=kept).status == 200
-        with Load(server.host, server.port) as load:
+        with Clients(server.host, server.port) as load:
             server.process.send_signal(signal.SIGTERM)
             weir.wait_for(lambda: server.get("/v2/health/ready").status == 503, "not ready")
             assert server.get("/v2/health/live").status == 200
@@ -106,7 +83,7 @@ def test_a_request_in_flight_is_answered(data):
 def test_a_new_program_takes_over_under_load(data):
     servers = [weir.Server(data, {E: ONNX})]
     try:
-        with Load(servers[0].host, servers[0].port) as load:
+        with Clients(servers[0].host, servers[0].port) as load:
             for _ in range(3):
                 old = servers[-1]
                 servers.append(weir.Server(data, {}, "--take-over"))
@@ -153,7 +130,7 @@ def test_a_supervisor_keeps_the_socket(data):
         server = start()
         try:
             assert server.port == port
-            with Load(server.host, server.port) as load:
+            with Clients(server.host, server.port) as load:
                 for _ in range(2):
                     assert server.stop() == 0
                     server = start()
