@@ -34,9 +34,9 @@ Result<std::unique_ptr<Engine>> Engine::create(
   builder.RegisterService(&engine->services_.infer);
   builder.RegisterAsyncGenericService(&engine->services_.others);
   for (int i = 0; i < options.threads; ++i) {
-    engine->workers_.push_back(std::make_unique<Worker>(
-        shared, engine->services_, builder.AddCompletionQueue(), static_cast<std::size_t>(i)
-    ));
+    engine->workers_.push_back(
+        std::make_unique<Worker>(shared, engine->services_, builder.AddCompletionQueue())
+    );
   }
   engine->server_ = builder.BuildAndStart();
   if (engine->server_ == nullptr) {

@@ -45,7 +45,6 @@ void Prediction::begin(const ::grpc::ServerContext& context, ::grpc::ByteBuffer&
   received_ns = monotonic_ns();
   arrived = now_us();
   context_ = &context;
-  loop = worker_.index();
   pinned.reset();
   is_abandoned_ = false;
   traceparent = traceparent_of(context);

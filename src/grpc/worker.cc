@@ -68,12 +68,9 @@ void WorkerCounts::count_refusal(::grpc::StatusCode status, bool is_rate_limited
 }
 
 Worker::Worker(
-    Shared& shared,
-    Services& services,
-    std::unique_ptr<::grpc::ServerCompletionQueue> queue,
-    std::size_t index
+    Shared& shared, Services& services, std::unique_ptr<::grpc::ServerCompletionQueue> queue
 )
-    : shared_(shared), services_(services), queue_(std::move(queue)), index_(index) {}
+    : shared_(shared), services_(services), queue_(std::move(queue)) {}
 
 Worker::~Worker() {
   for (Stream* const stream : streams_) delete stream;

@@ -77,12 +77,7 @@ struct WorkerCounts {
 // Everything but post() and the counts belongs to its own thread.
 class Worker {
  public:
-  Worker(
-      Shared& shared,
-      Services& services,
-      std::unique_ptr<::grpc::ServerCompletionQueue> queue,
-      std::size_t index
-  );
+  Worker(Shared& shared, Services& services, std::unique_ptr<::grpc::ServerCompletionQueue> queue);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -101,7 +96,6 @@ class Worker {
 
   Shared& shared() { return shared_; }
   Services& services() { return services_; }
-  std::size_t index() const { return index_; }
   ::grpc::ServerCompletionQueue& queue() { return *queue_; }
   WorkerCounts& counts() { return counts_; }
 
@@ -118,7 +112,6 @@ class Worker {
   Shared& shared_;
   Services& services_;
   std::unique_ptr<::grpc::ServerCompletionQueue> queue_;
-  const std::size_t index_;
   WorkerCounts counts_;
   std::vector<std::unique_ptr<InferCall>> calls_;
   std::vector<InferCall*> spare_;

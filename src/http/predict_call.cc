@@ -39,7 +39,6 @@ Result<void> PredictCall::begin(
   tracestate = traceparent.empty() ? std::string_view() : http.header("tracestate");
   received_ns = http.received_ns;
   is_behind = http.is_behind;
-  loop = exchange.loop().index();
   arrived = now_us();
   return {};
 }

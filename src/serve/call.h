@@ -28,7 +28,6 @@ class Call : public model::Inference {
   std::int64_t received_ns = 0;         // monotonic_ns() of its first byte.
   Moment arrived = 0;                   // Wall clock, same moment.
   bool is_behind = false;               // Requests wait too long before anybody reads them.
-  std::size_t loop = 0;                 // The index of the event loop that owns it.
   std::string_view outer_id;            // Names the record when the request itself has no id.
 
   // Bytes → `request`.
